@@ -1,0 +1,81 @@
+/** Who may import whom (ARCHITECTURE.md, "Who may import whom"). `allow` lists what each folder of src may reach. */
+const MAY_IMPORT = {
+  core: [],
+  kernels: ['core'],
+  tensor: ['core', 'kernels'],
+  signal: ['core', 'kernels'],
+  decoders: ['core', 'kernels', 'tensor'],
+  calibration: ['core', 'kernels', 'tensor', 'signal', 'decoders'],
+  acquisition: ['core', 'recording', 'host'],
+  recording: ['core', 'host'],
+  host: ['core', 'kernels', 'tensor', 'decoders', 'calibration'],
+  runtime: [
+    'core',
+    'kernels',
+    'tensor',
+    'signal',
+    'decoders',
+    'calibration',
+    'acquisition',
+    'recording',
+    'host',
+  ],
+  bench: [
+    'core',
+    'kernels',
+    'tensor',
+    'signal',
+    'decoders',
+    'calibration',
+    'acquisition',
+    'recording',
+    'host',
+    'runtime',
+  ],
+  cli: [
+    'core',
+    'kernels',
+    'tensor',
+    'signal',
+    'decoders',
+    'calibration',
+    'acquisition',
+    'recording',
+    'host',
+    'runtime',
+    'bench',
+  ],
+};
+const PURE = '^src/(core|kernels|tensor|signal|decoders|calibration)/';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'src-not-to-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|tools)/' } },
+    { name: 'pure-without-node', severity: 'error', from: { path: PURE }, to: { dependencyTypes: ['core'] } },
+    {
+      name: 'product-without-development-packages',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/tensor/tfjs/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+      name: `${folder}-imports-only-${allowed.join('-') || 'itself'}`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/kernels/assembly/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.d.ts', '.json'],
+    },
+  },
+};

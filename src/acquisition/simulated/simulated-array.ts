@@ -1,0 +1,119 @@
+/**
+ * The simulated electrode array: frames of spike counts (1 ms) with the hand velocity that goes with them.
+ *
+ * Frame n is the same whoever reads it, in chunks of any size and from any start. Spikes are Poisson: by the
+ * time-rescaling theorem (Brown et al. 2002, Neural Comput 14:325-346) a spike falls where the summed expected count
+ * since the last one passes an exponential draw, which is exact and needs a random number per spike, not per frame.
+ * Because the process has no memory, the draws can begin anew at fixed block borders; that is what makes any frame
+ * reachable without computing all before it.
+ */
+import { Rng } from '../../core/rng.ts';
+import type { SimulatedArrayConfig } from './array-config.ts';
+import { unitsOfDay } from './drift.ts';
+import { randomStream } from './random-streams.ts';
+import { ReachingHand } from './reaching.ts';
+import { directionScale, LEAD_MAX_FRAMES, tabulateUnits } from './tuning.ts';
+import type { TuningColumns } from './tuning.ts';
+
+/** Hand velocity: x, y. */
+export const TRUTH_COUNT = 2;
+/** No channel is expected to count more than this in a frame, whatever the settings. */
+const EXPECTED_MAX = 1;
+/** Spikes begin anew at multiples of this. */
+const BLOCK_FRAMES = 1000;
+/** Velocities from the current frame to the largest lead; a power of two above LEAD_MAX_FRAMES. */
+const WINDOW_FRAMES = 512;
+
+export class SimulatedArray {
+  readonly channelCount: number;
+  private readonly config: SimulatedArrayConfig;
+  private readonly tuning: TuningColumns;
+  private readonly hand: ReachingHand;
+  /** Hand velocity of frame n at n % WINDOW_FRAMES; m/s. */
+  private readonly vx = new Float64Array(WINDOW_FRAMES);
+  private readonly vy = new Float64Array(WINDOW_FRAMES);
+  /** The movement drive that follows from it. */
+  private readonly driveX = new Float64Array(WINDOW_FRAMES);
+  private readonly driveY = new Float64Array(WINDOW_FRAMES);
+  private readonly driveSpeed = new Float64Array(WINDOW_FRAMES);
+  /** Expected count that each channel still has to gather until its next spike. [channelCount] */
+  private readonly untilSpike: Float64Array;
+  /** Of the current block. */
+  private rng = new Rng(0);
+  /** The next frame to be read. */
+  private frame: number;
+
+  constructor(config: SimulatedArrayConfig, startFrame = 0) {
+    this.config = config;
+    this.channelCount = config.channelCount;
+    this.tuning = tabulateUnits(unitsOfDay(config));
+    this.hand = new ReachingHand(config.reaching, randomStream(config.seed, 'reaching', config.day, 0));
+    this.untilSpike = new Float64Array(config.channelCount);
+    this.frame = Math.floor(startFrame / BLOCK_FRAMES) * BLOCK_FRAMES;
+    for (let ahead = 0; ahead < LEAD_MAX_FRAMES; ahead++) this.moveHand(this.frame + ahead);
+    const skipped = new Float32Array(config.channelCount);
+    const skippedTruth = new Float32Array(TRUTH_COUNT);
+    while (this.frame < startFrame) this.read(1, skipped, skippedTruth);
+  }
+
+  /**
+   * Writes the next frames.
+   * @param samples spike counts, [frameCount x channelCount]
+   * @param truth hand velocity in m/s, [frameCount x 2]
+   */
+  read(frameCount: number, samples: Float32Array, truth: Float32Array): void {
+    for (let i = 0; i < frameCount; i++) {
+      if (this.frame % BLOCK_FRAMES === 0) this.startBlock();
+      this.moveHand(this.frame + LEAD_MAX_FRAMES);
+      const now = this.frame & (WINDOW_FRAMES - 1);
+      truth[i * TRUTH_COUNT] = this.vx[now];
+      truth[i * TRUTH_COUNT + 1] = this.vy[now];
+      this.drawCounts(samples, i * this.channelCount);
+      this.frame++;
+    }
+  }
+
+  private drawCounts(samples: Float32Array, offset: number): void {
+    const { driveX, driveY, driveSpeed, untilSpike, frame, channelCount } = this;
+    const { base, alongX, alongY, alongSpeed, offset: offsets, leadFrames } = this.tuning;
+    for (let c = 0; c < channelCount; c++) {
+      const led = (frame + leadFrames[c]) & (WINDOW_FRAMES - 1);
+      const drive =
+        base[c] + alongX[c] * driveX[led] + alongY[c] * driveY[led] + alongSpeed[c] * driveSpeed[led];
+      const expected = (drive > 0 ? drive * drive : 0) + offsets[c];
+      let count = 0;
+      if (expected > 0) {
+        let left = untilSpike[c] - Math.min(EXPECTED_MAX, expected);
+        while (left <= 0) {
+          count++;
+          left += this.drawExponential();
+        }
+        untilSpike[c] = left;
+      }
+      samples[offset + c] = count;
+    }
+  }
+
+  private startBlock(): void {
+    this.rng = randomStream(this.config.seed, 'spikes', this.config.day, this.frame / BLOCK_FRAMES);
+    for (let c = 0; c < this.channelCount; c++) this.untilSpike[c] = this.drawExponential();
+  }
+
+  private drawExponential(): number {
+    return -Math.log(1 - this.rng.uniform());
+  }
+
+  private moveHand(frame: number): void {
+    this.hand.moveTo(frame);
+    const at = frame & (WINDOW_FRAMES - 1);
+    const vx = this.hand.velocityX();
+    const vy = this.hand.velocityY();
+    const speed = Math.sqrt(vx * vx + vy * vy);
+    const scale = directionScale(this.config.tuning, speed);
+    this.vx[at] = vx;
+    this.vy[at] = vy;
+    this.driveX[at] = scale * vx;
+    this.driveY[at] = scale * vy;
+    this.driveSpeed[at] = speed / this.config.tuning.referenceSpeedMPerS;
+  }
+}

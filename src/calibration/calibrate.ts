@@ -1,0 +1,172 @@
+/**
+ * Calibration of any kind of decoder on one recording: fit or train on the first 80 % of time, choose on the last 15 % of
+ * that, and report the last 20 % beside the ridge baseline.
+ */
+import type { Clock } from '../core/clock.ts';
+import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { DecoderKind, Model } from '../decoders/decoder.ts';
+import { findDecoderKind } from '../decoders/registry.ts';
+import { calibrateByGradient } from './calibrate-gradient.ts';
+import type { GradientHost } from './calibrate-gradient.ts';
+import { fitKalman } from './closed-form-kalman.ts';
+import { fitWiener } from './closed-form-wiener.ts';
+import { decodeRange } from './decode-range.ts';
+import { layoutParameters } from './gradient-shard.ts';
+import { decodingMetrics } from './metrics.ts';
+import type { DecodingMetrics } from './metrics.ts';
+import { splitBins } from './splits.ts';
+import type { Splits } from './splits.ts';
+import type { TrainingOptions, TrainingProgress } from './training.ts';
+
+export interface CalibrationHost extends GradientHost {
+  clock: Clock;
+}
+
+export interface CalibrationOptions {
+  kind: string;
+  /** Of the decoder; defaults fill what is missing. */
+  config?: Readonly<Record<string, unknown>>;
+  /** Of the training, for kinds that are trained by gradient. */
+  training?: Partial<TrainingOptions>;
+  onProgress?: (progress: TrainingProgress) => void;
+}
+
+export interface Calibration {
+  model: Model;
+  /** Learned numbers in the model. */
+  parameterCount: number;
+  /** Gradient steps; 0 for closed-form kinds. */
+  stepCount: number;
+  trainSeconds: number;
+  /** On the test part. */
+  test: DecodingMetrics;
+  /** The ridge baseline on the same part. */
+  baseline: DecodingMetrics;
+}
+
+type Fitted = Pick<Model, 'config' | 'shape' | 'tensors' | 'normalisation'> & { smoothing: number };
+
+const NS_PER_S = 1e9;
+
+/** @throws BetzError CAL_*, DEC_KIND_UNKNOWN, DEC_CONFIG_INVALID */
+export async function calibrate(
+  recording: BinnedRecording,
+  options: CalibrationOptions,
+  host: CalibrationHost,
+): Promise<Calibration> {
+  const kind = findDecoderKind(options.kind);
+  const splits = splitBins(recording.binCount);
+  const startNs = host.clock.nowNs();
+  const { fitted, stepCount, provenance } = await fit(recording, splits, kind, options, host);
+  const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
+  const test = score(recording, splits, kind, fitted, host);
+  const baseline =
+    kind.name === 'wiener'
+      ? test
+      : score(recording, splits, findDecoderKind('wiener'), fitWiener(recording, splits).model, host);
+  const model = toModel(recording, kind, fitted, {
+    recording: recording.name,
+    binCount: recording.binCount,
+    splits,
+    ...provenance,
+    trainSeconds,
+    testR2: test.r2,
+    testR2Mean: test.r2Mean,
+    baselineR2Mean: baseline.r2Mean,
+  });
+  return {
+    model,
+    parameterCount: layoutParameters(kind.parameters(fitted.config, fitted.shape)).count,
+    stepCount,
+    trainSeconds,
+    test,
+    baseline,
+  };
+}
+
+async function fit(
+  recording: BinnedRecording,
+  splits: Splits,
+  kind: DecoderKind,
+  options: CalibrationOptions,
+  host: CalibrationHost,
+): Promise<{ fitted: Fitted; stepCount: number; provenance: Record<string, unknown> }> {
+  if (kind.training === 'gradient') {
+    const config = parseConfig(kind, options.config ?? {});
+    const onProgress = options.onProgress ?? ((): void => undefined);
+    const result = await calibrateByGradient(
+      recording,
+      splits,
+      kind,
+      config,
+      options.training ?? {},
+      host,
+      onProgress,
+    );
+    return {
+      fitted: result.model,
+      stepCount: result.options.stepCount,
+      provenance: {
+        training: result.options,
+        threadCount: result.threadCount,
+        bestStep: result.trained.bestStep,
+        checks: result.trained.checks,
+      },
+    };
+  }
+  await host.yieldToHost();
+  if (kind.name === 'kalman') {
+    const { model, validationR2 } = fitKalman(recording, splits, host.makeKernels());
+    return { fitted: model, stepCount: 0, provenance: { validationR2 } };
+  }
+  const { model, penalty, validationR2 } = fitWiener(recording, splits);
+  return { fitted: model, stepCount: 0, provenance: { penalty, validationR2 } };
+}
+
+function score(
+  recording: BinnedRecording,
+  splits: Splits,
+  kind: DecoderKind,
+  fitted: Fitted,
+  host: CalibrationHost,
+): DecodingMetrics {
+  const model = toModel(recording, kind, fitted, {});
+  const decoder = kind.createDecoder(model, host.makeKernels());
+  return decodingMetrics(recording.target, decodeRange(decoder, model, recording, splits.test), splits.test);
+}
+
+function toModel(
+  recording: BinnedRecording,
+  kind: DecoderKind,
+  { smoothing, ...fitted }: Fitted,
+  provenance: Model['provenance'],
+): Model {
+  const { name, labels, unit } = recording.target;
+  return {
+    kind: kind.name,
+    ...fitted,
+    features: {
+      name: 'spikeCounts',
+      smoothing,
+      channelLabels: recording.channels.map((channel) => channel.label),
+    },
+    output: { name, labels, unit },
+    binMs: recording.binMs,
+    provenance,
+  };
+}
+
+function parseConfig(kind: DecoderKind, config: Readonly<Record<string, unknown>>): Model['config'] {
+  const parsed = kind.configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new BetzError(
+    'DEC_CONFIG_INVALID',
+    `the ${kind.name} decoder cannot have these settings: ${issue.message}`,
+    {
+      value: `${issue.path.join('.')} in ${JSON.stringify(config)}`,
+      tip: 'See docs/decoders.md for the settings of each decoder and their ranges.',
+    },
+  );
+}

@@ -1,0 +1,82 @@
+/** `betz evaluate`: how well a model decodes a recording, offline. */
+import { Command } from 'commander';
+import { decodeRange } from '../calibration/decode-range.ts';
+import { decodingMetrics } from '../calibration/metrics.ts';
+import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { findDecoderKind } from '../decoders/registry.ts';
+import { loadKernels } from '../host/load-kernels.ts';
+import { readModelFile } from '../host/model-store.ts';
+import { named, namedR2, r2Text } from './metrics-text.ts';
+import { openBinnedRecording } from './open-data.ts';
+import { parseFraction } from './option-parsers.ts';
+
+interface EvaluateOptions {
+  recording: string;
+  model: string;
+  from: number;
+  json?: true;
+}
+
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description("Decode a recording offline with a model, and compare with the recording's behaviour.")
+    .requiredOption('--recording <file>', 'recording to decode (MATLAB v5)')
+    .requiredOption('--model <file>', 'model file from `betz calibrate`')
+    .option(
+      '--from <position>',
+      'where to begin; 80% is the part that calibration never saw',
+      parseFraction,
+      0,
+    )
+    .option('--json', 'print one JSON object on stdout')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ betz evaluate --recording data.mat --model model.safetensors --from 80%',
+    )
+    .action(runEvaluate);
+}
+
+function runEvaluate(options: EvaluateOptions): void {
+  const { model } = readModelFile(options.model);
+  const recording = openBinnedRecording(options.recording, { target: model.output.name, binMs: model.binMs });
+  checkFit(model, recording);
+  const range = { startBin: Math.floor(recording.binCount * options.from), endBin: recording.binCount };
+  const decoder = findDecoderKind(model.kind).createDecoder(model, loadKernels());
+  const outputs = decodeRange(decoder, model, recording, range);
+  const metrics = decodingMetrics(recording.target, outputs, range);
+  const { labels } = recording.target;
+  if (options.json) {
+    const result = {
+      decoder: model.kind,
+      bins: metrics.binCount,
+      r2: namedR2(labels, metrics),
+      r2VarianceWeighted: metrics.r2VarianceWeighted,
+      pearsonR: named(labels, metrics.pearsonR),
+      model: options.model,
+      recording: options.recording,
+    };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  const pearson = labels.map((label, i) => `${label} ${metrics.pearsonR[i].toFixed(3)}`).join('  ');
+  process.stdout.write(
+    `${model.kind} on ${recording.name}, ${metrics.binCount} bins of ${recording.binMs} ms\n` +
+      `R2         ${r2Text(labels, metrics)}  variance-weighted ${metrics.r2VarianceWeighted.toFixed(3)}\n` +
+      `Pearson r  ${pearson}\n`,
+  );
+}
+
+/** @throws BetzError DEC_CHANNEL_COUNT_MISMATCH */
+function checkFit(model: Model, recording: BinnedRecording): void {
+  if (model.shape.inputCount === recording.channels.length) return;
+  throw new BetzError(
+    'DEC_CHANNEL_COUNT_MISMATCH',
+    `the model decodes ${model.shape.inputCount} channels, and the recording has ${recording.channels.length}`,
+    {
+      value: recording.channels.length,
+      tip: 'Use a model that was calibrated on this array, or calibrate one.',
+    },
+  );
+}

@@ -1,0 +1,47 @@
+/**
+ * How a command ends when it goes wrong: one message with code, value and tip on stderr, with --json also one object on
+ * stdout, and the exit code: 1 failed, 2 wrong usage.
+ */
+import { CommanderError } from 'commander';
+import { BetzError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** A mistake on the command line. */
+export function usageError(message: string, value: unknown, tip: string): BetzError {
+  return new BetzError('CFG_USAGE', message, { value, tip });
+}
+
+export function reportFailure(error: unknown, isJson: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok; // --help, --version
+    const message = error.message.replace(/^error: /, '');
+    return reportFailure(
+      usageError(message, undefined, 'See `betz --help`, or `betz COMMAND --help`.'),
+      isJson,
+    );
+  }
+  const failure = error instanceof BetzError ? error : internalError(error);
+  process.stderr.write(`error ${failure.code}: ${failure.message}\n`);
+  if (failure.value !== undefined) process.stderr.write(`  value: ${formatValue(failure.value)}\n`);
+  process.stderr.write(`  tip: ${failure.tip}\n`);
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
+  return isUsage(failure.code) ? EXIT.usage : EXIT.failed;
+}
+
+function isUsage(code: ErrorCode): boolean {
+  return code === 'CFG_USAGE' || code === 'DEC_KIND_UNKNOWN';
+}
+
+function internalError(error: unknown): BetzError {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new BetzError('CFG_INTERNAL', `Betz failed in a way it should not: ${text}`, {
+    tip: 'Please report this with the command you ran.',
+    cause: error,
+  });
+}
+
+function formatValue(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

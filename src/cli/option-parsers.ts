@@ -1,0 +1,59 @@
+/** Parsers for option values: each returns the value or refuses with what was given and what is wanted. */
+import { usageError } from './failure.ts';
+
+/** '80%' or '0.8' -> 0.8 */
+export function parseFraction(text: string): number {
+  const isPercent = text.endsWith('%');
+  const value = parseNumber(isPercent ? text.slice(0, -1) : text) / (isPercent ? 100 : 1);
+  if (!(value >= 0 && value < 1)) {
+    throw usageError(
+      `'${text}' is not a position in the recording`,
+      text,
+      'Give 0% to below 100%, for example 80%.',
+    );
+  }
+  return value;
+}
+
+/** '1', '2.5' or 'max' */
+export function parseSpeed(text: string): number | 'max' {
+  if (text === 'max') return 'max';
+  const value = parseNumber(text);
+  if (!(value > 0 && value <= 1000)) {
+    throw usageError(`'${text}' is not a speed`, text, "Give a factor such as 1 or 10, or 'max'.");
+  }
+  return value;
+}
+
+export function parsePositive(text: string): number {
+  const value = parseNumber(text);
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw usageError(`'${text}' is not a positive number`, text, 'Give a number above 0.');
+  }
+  return value;
+}
+
+export function parsePositiveInteger(text: string): number {
+  const value = parsePositive(text);
+  if (!Number.isSafeInteger(value))
+    throw usageError(`'${text}' is not a whole number`, text, 'Give 1, 2, 3, ...');
+  return value;
+}
+
+export function parseCount(text: string): number {
+  const value = parseNumber(text);
+  if (!(Number.isSafeInteger(value) && value >= 0 && value <= 0xffffffff)) {
+    throw usageError(`'${text}' is not a whole number from 0`, text, 'Give 0, 1, 2, ...');
+  }
+  return value;
+}
+
+/** '64,256' -> [64, 256] */
+export function parsePositiveIntegers(text: string): number[] {
+  return text.split(',').map((part) => parsePositiveInteger(part.trim()));
+}
+
+/** Number(''), Number(' ') and Number('0x10') are numbers to JavaScript, and typing mistakes to a user. */
+function parseNumber(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;
+}

@@ -1,0 +1,127 @@
+/** From the options of `betz run` to a source, and to the data that a decoder is calibrated on when no model is given. */
+import { frameAfter, simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import { usageError } from './failure.ts';
+import { openBinnedRecording } from './open-data.ts';
+
+export interface RunSourceOptions {
+  source?: string;
+  recording?: string;
+  target?: string;
+  from?: number;
+  speed: number | 'max';
+  duration?: number;
+  binMs?: number;
+  channels?: number;
+  day?: number;
+  seed: number;
+}
+
+export interface RunSource {
+  /** For the session. */
+  worker: SessionOptions['source'];
+  /** As shown to the user. */
+  name: string;
+  isSimulated: boolean;
+  /** What to calibrate on. */
+  calibrationData(): BinnedRecording;
+}
+
+/** Simulated seconds that `betz run` calibrates on, and the bin width it uses there. */
+const CALIBRATION_SECONDS = 120;
+const SIMULATED_BIN_MS = 20;
+/** Calibration never sees what follows this share of a recording. */
+const FIRST_UNSEEN = 0.8;
+
+/**
+ * @param modelTarget behaviour and bin width of the model that will decode; undefined when one is calibrated first
+ * @throws BetzError CFG_USAGE, LOG_*
+ */
+export function chooseSource(
+  options: RunSourceOptions,
+  modelTarget: { name: string; binMs: number } | undefined,
+): RunSource {
+  const source = options.source ?? (options.recording === undefined ? 'simulated' : 'replay');
+  if (source === 'replay') return replaySource(options, modelTarget);
+  if (source !== 'simulated') {
+    throw usageError(`there is no source '${source}'`, source, "Choose 'simulated' or 'replay'.");
+  }
+  refuse(options, ['recording', 'from', 'target'], 'replay');
+  return simulatedSource(options, modelTarget);
+}
+
+function simulatedSource(options: RunSourceOptions, modelTarget: { binMs: number } | undefined): RunSource {
+  const { seed, speed, duration } = options;
+  const array = { seed, day: options.day ?? 0, channelCount: options.channels ?? 96 };
+  const binMs = modelTarget?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
+  return {
+    worker: {
+      kind: 'simulated',
+      config: {
+        array,
+        startFrame: frameAfter(CALIBRATION_SECONDS),
+        speed,
+        ...(duration === undefined ? {} : { frameCount: Math.max(1, frameAfter(duration)) }),
+      },
+    },
+    name: `simulated array, ${array.channelCount} channels, seed ${seed}, day ${array.day}`,
+    isSimulated: true,
+    calibrationData: () => simulateRecording(array, CALIBRATION_SECONDS, binMs),
+  };
+}
+
+function replaySource(
+  options: RunSourceOptions,
+  modelTarget: { name: string; binMs: number } | undefined,
+): RunSource {
+  refuse(options, ['channels', 'day'], 'simulated');
+  const { recording: path, speed, duration } = options;
+  if (path === undefined) {
+    throw usageError('a replay needs a recording', undefined, 'Add --recording FILE.');
+  }
+  const target = options.target ?? modelTarget?.name;
+  const binMs = options.binMs ?? modelTarget?.binMs;
+  const recording = openBinnedRecording(path, {
+    ...(target === undefined ? {} : { target }),
+    ...(binMs === undefined ? {} : { binMs }),
+  });
+  const from = options.from ?? (modelTarget === undefined ? FIRST_UNSEEN : 0);
+  const firstBin = Math.floor(recording.binCount * from);
+  const endBin =
+    duration === undefined
+      ? recording.binCount
+      : Math.min(recording.binCount, firstBin + Math.max(1, Math.round((duration * 1000) / recording.binMs)));
+  return {
+    worker: { kind: 'replay', config: { recording: toShared(recording), from: firstBin, to: endBin, speed } },
+    name: path,
+    isSimulated: false,
+    calibrationData: () => recording,
+  };
+}
+
+/** Options of one source mean nothing to the other: say so instead of ignoring them. */
+function refuse(options: RunSourceOptions, names: readonly (keyof RunSourceOptions)[], owner: string): void {
+  for (const name of names) {
+    if (options[name] === undefined) continue;
+    throw usageError(
+      `--${name} belongs to --source ${owner}`,
+      options[name],
+      `Leave it out, or add --source ${owner}.`,
+    );
+  }
+}
+
+/** The big arrays on shared memory: the source's thread reads them without a copy. */
+function toShared(recording: BinnedRecording): BinnedRecording {
+  const share = (values: Float32Array): Float32Array => {
+    const shared = new Float32Array(new SharedArrayBuffer(values.byteLength));
+    shared.set(values);
+    return shared;
+  };
+  return {
+    ...recording,
+    features: share(recording.features),
+    target: { ...recording.target, values: share(recording.target.values) },
+  };
+}

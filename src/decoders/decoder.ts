@@ -1,0 +1,109 @@
+/**
+ * The decoder contract: what every kind of decoder offers, and the laws that test/compliance holds it to.
+ *
+ * Laws: step by step equals the sequence form; save and load mid-stream equals uninterrupted; reset equals
+ * fresh; the kernels equal the reference; no allocation over 10,000 steps; constant time per step.
+ */
+import type { z } from 'zod';
+import type { Rng } from '../core/rng.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import type { Operations, Tensor } from '../tensor/engine.ts';
+
+/** A decoder in service: parameters packed, state inside. One step per bin. */
+export interface Decoder {
+  readonly inputCount: number;
+  readonly outputCount: number;
+  readonly stateBytes: number;
+  /**
+   * Decodes one bin and advances the state. Allocates nothing.
+   * @param features [inputCount] raw features (spike counts, smoothed if the model says so); not kept.
+   * @param output [outputCount] in the model's output unit; written.
+   */
+  step(features: Float32Array, output: Float32Array): void;
+  /** Back to the state of a fresh decoder. */
+  reset(): void;
+  /** Copies the state out. @param into stateBytes long */
+  saveState(into: Uint8Array): void;
+  /** Copies a state in that saveState of the same model gave. @param from stateBytes long */
+  loadState(from: Uint8Array): void;
+}
+
+/** A named float32 tensor, row-major. */
+export interface TensorData {
+  shape: readonly number[];
+  data: Float32Array;
+}
+export type Tensors = Readonly<Record<string, TensorData>>;
+
+export interface ParameterSpec {
+  name: string;
+  shape: readonly number[];
+}
+
+/** Sizes that follow from the data, not from the config. */
+export interface DecoderShape {
+  inputCount: number;
+  outputCount: number;
+}
+
+/**
+ * Normalised feature = (raw - featureMean) * featureScale; output = normalised output * outputScale + outputMean.
+ * A decoder folds both into its first and last weights, so that raw counts go in and zero counts can be skipped.
+ */
+export interface Normalisation {
+  /** [inputCount] */
+  featureMean: Float32Array;
+  /** [inputCount]; 0 for a channel to ignore (silent during calibration) */
+  featureScale: Float32Array;
+  /** [outputCount] */
+  outputMean: Float32Array;
+  /** [outputCount] */
+  outputScale: Float32Array;
+}
+
+/** Everything needed to make a decoder; what a model file holds. */
+export interface Model {
+  kind: string;
+  /** Validated by the kind's configSchema. */
+  config: Readonly<Record<string, unknown>>;
+  shape: DecoderShape;
+  /** Exactly the tensors that the kind's `parameters` lists. */
+  tensors: Tensors;
+  normalisation: Normalisation;
+  features: {
+    name: 'spikeCounts';
+    /** Causal exponential smoothing y = a y + (1 - a) x before the decoder; 0 is none. */
+    smoothing: number;
+    channelLabels: readonly string[];
+  };
+  output: { name: string; labels: readonly string[]; unit: string };
+  binMs: number;
+  /** How the model came to be; free of anything that a decoder needs. */
+  provenance: Readonly<Record<string, unknown>>;
+}
+
+/** A kind of decoder: an island of a few files and one line in the registry. */
+export interface DecoderKind {
+  readonly name: string;
+  readonly configSchema: z.ZodType<Record<string, unknown>>;
+  /** 'gradient': trained through `sequence`; 'closedForm': fitted by calibration in one go. */
+  readonly training: 'gradient' | 'closedForm';
+  /** Names and shapes of the learned tensors. @param config valid by configSchema */
+  parameters(config: Model['config'], shape: DecoderShape): readonly ParameterSpec[];
+  /** Random initial tensors as the authors of the kind do it (zeros for closed-form kinds). */
+  initialise(config: Model['config'], shape: DecoderShape, rng: Rng): Tensors;
+  /**
+   * The whole sequence, differentiable; absent for closed-form kinds.
+   * @param input [time, batch, inputCount] normalised features
+   * @returns [time, batch, outputCount] normalised outputs
+   */
+  sequence?(
+    operations: Operations,
+    config: Model['config'],
+    parameters: Readonly<Record<string, Tensor>>,
+    input: Tensor,
+  ): Tensor;
+  /** The same in plain loops from raw features, state fresh: the specification of `step`. [bins x outputCount] */
+  referenceSequence(model: Model, features: Float32Array, binCount: number): Float32Array;
+  createDecoder(model: Model, kernels: Kernels): Decoder;
+}

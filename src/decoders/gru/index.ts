@@ -1,0 +1,17 @@
+import type { Rng } from '../../core/rng.ts';
+import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { gruConfigSchema, gruParameters, gruReference, gruSequence, initialiseGru } from './gru.ts';
+import { GruDecoder } from './step.ts';
+
+export const gru: DecoderKind = {
+  name: 'gru',
+  configSchema: gruConfigSchema,
+  training: 'gradient',
+  parameters: (config, shape) => gruParameters(gruConfigSchema.parse(config), shape),
+  initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>
+    initialiseGru(gruConfigSchema.parse(config), shape, rng),
+  sequence: (operations, config, parameters, input) =>
+    gruSequence(operations, gruConfigSchema.parse(config), parameters, input),
+  referenceSequence: gruReference,
+  createDecoder: (model, kernels) => new GruDecoder(model, kernels),
+};

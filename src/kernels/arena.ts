@@ -1,0 +1,53 @@
+/**
+ * A linear memory with a bump allocator. Its size is fixed when it is made (pages that are never touched cost
+ * nothing), so views stay valid for life and nothing grows, moves or is freed one by one.
+ */
+import { BetzError } from '../core/errors.ts';
+
+const PAGE_BYTES = 65536;
+const ALIGNMENT_BYTES = 64; // a cache line, and more than any vector needs
+
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  private nextByte: number;
+  private readonly capacityBytes: number;
+
+  /** @param reservedBytes at the start, for the module's static data */
+  constructor(capacityBytes: number, reservedBytes: number) {
+    const pages = Math.ceil(capacityBytes / PAGE_BYTES);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.capacityBytes = pages * PAGE_BYTES;
+    this.nextByte = reservedBytes;
+  }
+
+  /** Reserves zeroed bytes and returns their offset. */
+  allocateBytes(count: number): number {
+    const ptr = Math.ceil(this.nextByte / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    if (ptr + count > this.capacityBytes) {
+      throw new BetzError(
+        'CFG_MEMORY_EXHAUSTED',
+        `the kernel memory of ${this.capacityBytes} bytes is full`,
+        {
+          value: ptr + count,
+          tip: 'Use a smaller model, a smaller batch or a shorter window.',
+        },
+      );
+    }
+    this.nextByte = ptr + count;
+    return ptr;
+  }
+
+  /** Reserves zeroed float32 elements and returns their byte offset. */
+  allocate(count: number): number {
+    return this.allocateBytes(count * 4);
+  }
+
+  /** A view of float32 elements at a byte offset. */
+  float32(ptr: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, ptr, count);
+  }
+
+  usedBytes(): number {
+    return this.nextByte;
+  }
+}

@@ -1,0 +1,7 @@
+/** Everything the module exports; the calling convention is in ../kernel-exports.ts. */
+export { packMatvec, matvecDense, matvecSparse } from './matvec';
+export { sigmoid, tanh, sigmoidBackward, tanhBackward } from './activations';
+export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sumOfSquares } from './elementwise';
+export { packPanels, gemm } from './gemm';
+export { gruGates, gruScanForward, gruScanBackward } from './gru';
+export { dropout, squaredError, adamw } from './training';

@@ -1,0 +1,9 @@
+/** Four-lane helpers shared by the kernels. */
+
+/** Multiply-add a b + c: fused in the relaxed build, rounded twice in the plain one. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}

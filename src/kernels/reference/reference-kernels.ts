@@ -1,0 +1,39 @@
+/**
+ * The kernels in plain loops over the same memory: what they mean, for readers and for tests. Sums run in float64 and
+ * are rounded once; only what is stored is float32. Scratch arguments are not touched, except that callers may rely on
+ * nothing in them.
+ *
+ * NaN and infinity behave as `KernelExports` says. The compiled twins differ from these only by rounding.
+ */
+import { Arena } from '../arena.ts';
+import type { KernelExports } from '../kernel-exports.ts';
+import { DECODER_MEMORY_BYTES } from '../kernels.ts';
+import type { Kernels } from '../kernels.ts';
+import { activationsReference } from './activations.ts';
+import { elementwiseReference } from './elementwise.ts';
+import { gemmReference } from './gemm.ts';
+import { gruReference } from './gru.ts';
+import { matvecReference } from './matvec.ts';
+import { trainingReference } from './training.ts';
+
+/** As with a compiled module, nothing lies at address 0: callers may use it for "none". */
+const RESERVED_BYTES = 64;
+
+/** The kernels over the memory of `arena`. */
+function createReferenceKernels(arena: Arena): KernelExports {
+  const memory = new Float32Array(arena.memory.buffer);
+  return {
+    ...matvecReference(memory),
+    ...activationsReference(memory),
+    ...elementwiseReference(memory),
+    ...gemmReference(memory),
+    ...gruReference(memory),
+    ...trainingReference(memory),
+  };
+}
+
+/** Drop-in for a loaded kernel module, with a memory of its own; a few hundred times slower. */
+export function referenceKernels(memoryBytes: number = DECODER_MEMORY_BYTES): Kernels {
+  const arena = new Arena(memoryBytes, RESERVED_BYTES);
+  return { variant: 'reference', exports: createReferenceKernels(arena), arena };
+}

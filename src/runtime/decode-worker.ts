@@ -1,0 +1,35 @@
+/** The decode thread of a session: makes the decoder, rehearses, and runs the loop until the ring is closed. */
+import { workerData } from 'node:worker_threads';
+import { decodeModel } from '../decoders/model-file.ts';
+import { findDecoderKind } from '../decoders/registry.ts';
+import { loadKernels } from '../host/load-kernels.ts';
+import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { DecodeLoop } from './decode-loop.ts';
+import { GarbageCounter } from './garbage-counter.ts';
+import { REAL_TIME_PRIORITY, requestRealTime } from './real-time-scheduling.ts';
+import { rehearse } from './rehearsal.ts';
+import { SessionMemory } from './session-memory.ts';
+import type { DecodeMessage, DecodeWorkerData } from './worker-messages.ts';
+import { WorkerPort } from './worker-port.ts';
+
+const { modelBytes, wait } = workerData as DecodeWorkerData;
+const port = new WorkerPort<DecodeMessage>();
+
+await port.serve(async () => {
+  // Made while the source opens: the two threads start at the same time.
+  const model = decodeModel(modelBytes);
+  const kernels = loadKernels();
+  const decoder = findDecoderKind(model.kind).createDecoder(model, kernels);
+  const clock = new MonotonicClock();
+  const garbage = new GarbageCounter();
+  const command = await port.nextCommand();
+  if (command.kind === 'close') return;
+  rehearse(command.plan, decoder, model.features.smoothing, clock);
+  const memory = new SessionMemory(command.plan, command.buffers);
+  const loop = new DecodeLoop(memory, decoder, model.features.smoothing, clock, wait);
+  const isRealTime = command.plan.isRealTime && requestRealTime(REAL_TIME_PRIORITY.decode);
+  port.post({ kind: 'ready', variant: kernels.variant, isRealTime });
+  garbage.begin();
+  loop.run();
+  port.post({ kind: 'ended', garbageCollections: await garbage.end() });
+});

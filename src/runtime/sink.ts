@@ -1,0 +1,79 @@
+/**
+ * Where decoded bins go: a recording, a screen, a network. Sinks run in the main thread and own what they are given.
+ * A sink that is slow or fails loses its own records, which are counted; the session and the other sinks go on.
+ */
+import type { ChannelInfo } from '../core/recording.ts';
+import type { SourceEvent } from '../acquisition/source.ts';
+import type { BetzError } from '../core/errors.ts';
+
+/** One decoded bin, owned. Times are monotonic nanoseconds, NaN where there is no schedule. */
+export interface BinRecord {
+  binIndex: number;
+  /** First and last frame that went into the bin. */
+  firstFrame: number;
+  lastFrame: number;
+  scheduledNs: number;
+  arrivalNs: number;
+  startNs: number;
+  stagedNs: number;
+  decoderNs: number;
+  doneNs: number;
+  /** The bin does not continue the bin before it in time. */
+  isJoin: boolean;
+  /** Features or output were not finite; the output is the safe value. */
+  isNonFinite: boolean;
+  /** [channelCount], as the decoder got them. */
+  features: Float32Array;
+  output: Float32Array;
+  /** Empty where the stream has no truth. */
+  truth: Float32Array;
+}
+
+/** What happened in a session beside its bins. */
+export type SessionEvent =
+  | SourceEvent
+  /** Bins whose output was replaced by the safe value since the last look. */
+  | { kind: 'nonFinite'; binCount: number }
+  /** Records that the main thread fetched too late, since the last look. */
+  | { kind: 'recordsLost'; recordCount: number }
+  /** A sink was too slow for the records since the last look. */
+  | { kind: 'sinkBehind'; sink: string; recordCount: number }
+  | { kind: 'sinkFailed'; sink: string; error: Error }
+  /** The session ends because of this. */
+  | { kind: 'failed'; error: BetzError };
+
+export interface TimedEvent {
+  event: SessionEvent;
+  /** Monotonic. */
+  timeNs: number;
+}
+
+/** What a sink may want to know before the first record. */
+export interface SessionDescription {
+  source: string;
+  model: string;
+  channels: readonly ChannelInfo[];
+  binMs: number;
+  isPaced: boolean;
+  output: { name: string; labels: readonly string[]; unit: string };
+  truth?: { name: string; labels: readonly string[]; unit: string };
+  /** The truth has the labels and the unit of the output. */
+  isTruthComparable: boolean;
+  /** The one wall-clock anchor of the session: this moment in milliseconds since 1970 ... */
+  anchorUnixMs: number;
+  /** ... and in monotonic nanoseconds. */
+  anchorNs: number;
+}
+
+export interface Sink {
+  readonly name: string;
+  /** Called once, before data flow. A sink that cannot begin ends the start of the session with its error. */
+  open(description: SessionDescription): void | Promise<void>;
+  /** The next one is handed over when this one is done. */
+  write(record: BinRecord): void | Promise<void>;
+  writeEvent(event: TimedEvent): void | Promise<void>;
+  /** Records that it was given and lost all the same, e.g. on a full disk. */
+  lostRecords(): number;
+  /** Called once if it was opened, after the last record, also when it has failed. */
+  close(summary: Readonly<Record<string, unknown>>): void | Promise<void>;
+}

@@ -1,0 +1,40 @@
+/** What the threads of a session say to each other, beside the shared memory. All of it is plain data. */
+import type { SourceAccount, SourceEvent, StreamInfo } from '../acquisition/source.ts';
+import type { KernelVariant } from '../kernels/kernels.ts';
+import type { WaitOptions } from './arrival-waiter.ts';
+import type { TransferredError } from './error-transfer.ts';
+import type { SessionBuffers, SessionPlan } from './session-memory.ts';
+
+export interface SourceWorkerData {
+  kind: string;
+  config: unknown;
+}
+
+export interface DecodeWorkerData {
+  /** The model file. */
+  modelBytes: Uint8Array;
+  wait: WaitOptions;
+}
+
+/** To a worker: the session begins, or will not take place. */
+export type SessionCommand =
+  { kind: 'begin'; plan: SessionPlan; buffers: SessionBuffers } | { kind: 'close' };
+
+interface Failed {
+  kind: 'failed';
+  error: TransferredError;
+}
+
+export type SourceMessage =
+  | { kind: 'opened'; stream: StreamInfo }
+  | { kind: 'event'; event: SourceEvent; timeNs: number }
+  /** The last one. */
+  | { kind: 'ended'; account: SourceAccount }
+  | Failed;
+
+export type DecodeMessage =
+  /** It waits for the first chunk. */
+  | { kind: 'ready'; variant: KernelVariant; isRealTime: boolean }
+  /** The last one. */
+  | { kind: 'ended'; garbageCollections: number }
+  | Failed;

@@ -1,0 +1,79 @@
+/**
+ * The differentiable layer that decoders are trained on. A decoder's sequence form is written once against
+ * `Operations`; an `Engine` gives it values and gradients. Two engines: wasm (our kernels, the default) and tfjs
+ * (TensorFlow.js, an independent automatic differentiation and so the oracle for ours).
+ *
+ * Tensors are float32, row-major; sequences are time-major: [time, batch, features].
+ */
+export interface Tensor {
+  readonly shape: readonly number[];
+}
+
+export interface Operations {
+  /** Data that changes from run to run and needs no gradient. */
+  input(name: string, shape: readonly number[]): Tensor;
+  /** A learned tensor. */
+  parameter(name: string, shape: readonly number[]): Tensor;
+  /** y = x W^T + b. x [..., I], weight [O, I], bias [O] -> [..., O] */
+  linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor;
+  /**
+   * A GRU layer over time from a zero state, PyTorch's equations (docs/decoders.md).
+   * @param gateInputs [T, B, 3H], W_ih x + b_ih, rows r, z, n
+   * @param weightHh [3H, H]
+   * @param biasHh [3H]
+   * @returns hidden states [T, B, H]
+   */
+  gruScan(gateInputs: Tensor, weightHh: Tensor, biasHh: Tensor): Tensor;
+  /**
+   * Zeroes elements with probability `rate` and scales the rest by 1 / (1 - rate); the identity when the program
+   * does not train. The mask is hash32(seed + salt, step, global element index): the same for any thread count.
+   * x [T, B, F]
+   */
+  dropout(x: Tensor, rate: number, salt: number): Tensor;
+  sigmoid(x: Tensor): Tensor;
+  tanh(x: Tensor): Tensor;
+  /** Elementwise, equal shapes. */
+  add(a: Tensor, b: Tensor): Tensor;
+  /** Elementwise, equal shapes. */
+  multiply(a: Tensor, b: Tensor): Tensor;
+  /**
+   * Scalar: sum over t, b, o of weight[t] (prediction - target)^2 / (B O sum(weight)). The batch in the
+   * denominator is the global one when a batch is split over threads.
+   * prediction, target [T, B, O], weight [T]
+   */
+  squaredError(prediction: Tensor, target: Tensor, weight: Tensor): Tensor;
+}
+
+/** What the computation is built from: a loss to minimise and tensors to read. */
+export interface Built {
+  loss: Tensor;
+  outputs: Readonly<Record<string, Tensor>>;
+}
+
+export interface CompileOptions {
+  /** Seed of dropout masks. */
+  seed: number;
+  /** The part of the batch this program computes: rows [start, start + B) of `globalCount`. Default: all of it. */
+  batch?: { start: number; globalCount: number };
+}
+
+export interface Engine {
+  readonly name: string;
+  compile(build: (operations: Operations) => Built, options: CompileOptions): Program;
+}
+
+/** A compiled computation. Sizes are fixed; a run allocates nothing on the wasm engine. */
+export interface Program {
+  readonly parameterNames: readonly string[];
+  /** Sets an input or a parameter; the length must fit. */
+  write(name: string, values: Float32Array): void;
+  /** Forward only, dropout off. Returns the loss. */
+  evaluate(): number;
+  /** Forward and backward, dropout on with the masks of this step. Returns the loss. */
+  run(step: number): number;
+  /** Copies an output or a parameter. */
+  read(name: string): Float32Array;
+  /** Gradient of the loss by a parameter, of the last run. A view on the wasm engine: copy to keep. */
+  gradient(name: string): Float32Array;
+  dispose(): void;
+}

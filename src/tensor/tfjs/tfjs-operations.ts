@@ -1,0 +1,184 @@
+/**
+ * Operations as TensorFlow.js computes them. Recording gives each tensor a shape and a function of earlier values;
+ * a run evaluates them in order. Gradients are TensorFlow's own: nothing here differentiates.
+ */
+import type { Tensor as Value, Variable } from '@tensorflow/tfjs-core';
+import { assert } from '../../core/errors.ts';
+import { hash32 } from '../../core/rng.ts';
+import type { CompileOptions, Operations, Tensor } from '../engine.ts';
+import type { Tensorflow } from './tensorflow.ts';
+
+/** What a run knows beyond the values: dropout needs it. */
+interface Run {
+  isTraining: boolean;
+  step: number;
+}
+
+/** Computes a tensor from those before it. */
+type Formula = (run: Run) => Value;
+
+interface Recorded extends Tensor {
+  formula: Formula;
+}
+
+export class TfjsOperations implements Operations {
+  readonly inputs = new Map<string, Value>();
+  readonly parameters = new Map<string, Variable>();
+  private readonly tf: Tensorflow;
+  private readonly options: CompileOptions;
+  private readonly list: Recorded[] = [];
+  /** Of the run that is going on. */
+  private readonly values = new Map<Tensor, Value>();
+
+  constructor(tf: Tensorflow, options: CompileOptions) {
+    this.tf = tf;
+    this.options = options;
+  }
+
+  /** Evaluates everything recorded and hands the values to `take`; call it inside tf.tidy. */
+  evaluate<T>(run: Run, take: (valueOf: (tensor: Tensor) => Value) => T): T {
+    try {
+      for (const recorded of this.list) this.values.set(recorded, recorded.formula(run));
+      return take((tensor) => this.valueOf(tensor));
+    } finally {
+      this.values.clear();
+    }
+  }
+
+  input(name: string, shape: readonly number[]): Tensor {
+    this.setInput(name, this.tf.zeros([...shape]));
+    return this.record(shape, () => present(this.inputs.get(name), name));
+  }
+
+  /** Takes the place of an input's value. */
+  setInput(name: string, value: Value): void {
+    this.inputs.get(name)?.dispose();
+    this.inputs.set(name, value);
+  }
+
+  parameter(name: string, shape: readonly number[]): Tensor {
+    const { tf } = this;
+    const variable = tf.tidy(() => tf.variable(tf.zeros([...shape])));
+    this.parameters.set(name, variable);
+    return this.record(shape, () => variable);
+  }
+
+  linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+    const { tf } = this;
+    const [outCount, inCount] = weight.shape;
+    assert(x.shape.at(-1) === inCount, `linear: the weight takes ${inCount} inputs`);
+    assert(bias === undefined || bias.shape.join() === `${outCount}`, 'linear: one bias per output');
+    const shape = [...x.shape.slice(0, -1), outCount]; // [..., O]
+    return this.record(shape, () => {
+      const rows = tf.reshape(this.valueOf(x), [-1, inCount]);
+      const product = tf.matMul(rows, this.valueOf(weight), false, true); // [rows, O]
+      return tf.reshape(bias === undefined ? product : tf.add(product, this.valueOf(bias)), shape);
+    });
+  }
+
+  gruScan(gateInputs: Tensor, weightHh: Tensor, biasHh: Tensor): Tensor {
+    const { tf } = this;
+    const [timeCount, batchCount, gateCount] = gateInputs.shape;
+    const hiddenCount = gateCount / 3;
+    assert(
+      weightHh.shape.join() === `${gateCount},${hiddenCount}` && biasHh.shape.join() === `${gateCount}`,
+      'gruScan: weight is [3H, H] and bias [3H]',
+    );
+    return this.record([timeCount, batchCount, hiddenCount], () => {
+      let h: Value = tf.zeros([batchCount, hiddenCount]);
+      const all = this.valueOf(gateInputs);
+      // TensorFlow.js 4.22 throws in the gradient of unstacking into one.
+      const steps = timeCount === 1 ? [tf.reshape(all, [batchCount, gateCount])] : tf.unstack(all); // [B, 3H] each
+      const states = steps.map((gi) => {
+        const gh = tf.add(tf.matMul(h, this.valueOf(weightHh), false, true), this.valueOf(biasHh)); // [B, 3H]
+        const [inR, inZ, inN] = tf.split(gi, 3, 1); // [B, H] each
+        const [hiddenR, hiddenZ, hiddenN] = tf.split(gh, 3, 1);
+        const r = tf.sigmoid(tf.add(inR, hiddenR));
+        const z = tf.sigmoid(tf.add(inZ, hiddenZ));
+        const n = tf.tanh(tf.add(inN, tf.mul(r, hiddenN)));
+        h = tf.add(tf.mul(tf.sub(1, z), n), tf.mul(z, h));
+        return h;
+      });
+      return tf.stack(states);
+    });
+  }
+
+  dropout(x: Tensor, rate: number, salt: number): Tensor {
+    const { tf } = this;
+    const seed = this.options.seed + salt;
+    return this.record(x.shape, ({ isTraining, step }) => {
+      const value = this.valueOf(x);
+      if (!isTraining) return value;
+      return tf.mul(value, tf.tensor(this.dropoutMask(x.shape, rate, seed, step), [...x.shape]));
+    });
+  }
+
+  sigmoid(x: Tensor): Tensor {
+    return this.record(x.shape, () => this.tf.sigmoid(this.valueOf(x)));
+  }
+
+  tanh(x: Tensor): Tensor {
+    return this.record(x.shape, () => this.tf.tanh(this.valueOf(x)));
+  }
+
+  add(a: Tensor, b: Tensor): Tensor {
+    assertSameShape(a, b);
+    return this.record(a.shape, () => this.tf.add(this.valueOf(a), this.valueOf(b)));
+  }
+
+  multiply(a: Tensor, b: Tensor): Tensor {
+    assertSameShape(a, b);
+    return this.record(a.shape, () => this.tf.mul(this.valueOf(a), this.valueOf(b)));
+  }
+
+  squaredError(prediction: Tensor, target: Tensor, weight: Tensor): Tensor {
+    const { tf } = this;
+    assertSameShape(prediction, target);
+    const [timeCount, batchCount, outCount] = prediction.shape;
+    const globalCount = this.options.batch?.globalCount ?? batchCount;
+    assert(weight.shape.join() === `${timeCount}`, 'squaredError: one weight per time step');
+    return this.record([], () => {
+      const weights = this.valueOf(weight);
+      const errors = tf.squaredDifference(this.valueOf(prediction), this.valueOf(target));
+      const sum = tf.sum(tf.mul(errors, tf.reshape(weights, [timeCount, 1, 1])));
+      return tf.div(sum, tf.mul(tf.sum(weights), globalCount * outCount));
+    });
+  }
+
+  dispose(): void {
+    for (const value of [...this.inputs.values(), ...this.parameters.values()]) value.dispose();
+  }
+
+  /** 0 or 1 / (1 - rate) per element of [T, B, F]; the mask of a part of the batch is that part of the whole mask. */
+  private dropoutMask(shape: readonly number[], rate: number, seed: number, step: number): Float32Array {
+    const [timeCount, batchCount, featureCount] = shape;
+    const { start, globalCount } = this.options.batch ?? { start: 0, globalCount: batchCount };
+    const keepBelow = (1 - rate) * 2 ** 32;
+    const mask = new Float32Array(timeCount * batchCount * featureCount);
+    for (let at = 0; at < mask.length; at++) {
+      const t = Math.floor(at / (batchCount * featureCount));
+      const globalIndex = at + (t * (globalCount - batchCount) + start) * featureCount;
+      mask[at] = hash32(seed, step, globalIndex) < keepBelow ? 1 / (1 - rate) : 0;
+    }
+    return mask;
+  }
+
+  private record(shape: readonly number[], formula: Formula): Tensor {
+    const recorded = { shape, formula };
+    this.list.push(recorded);
+    return recorded;
+  }
+
+  private valueOf(tensor: Tensor): Value {
+    return present(this.values.get(tensor), 'a tensor of another program');
+  }
+}
+
+function assertSameShape(a: Tensor, b: Tensor): void {
+  assert(a.shape.join() === b.shape.join(), `shapes differ: [${a.shape.join()}] and [${b.shape.join()}]`);
+}
+
+function present<T>(value: T | undefined, what: string): T {
+  assert(value !== undefined, `no value for ${what}`);
+  return value;
+}

@@ -1,0 +1,38 @@
+/** The committed golden files are what their scripts write. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Golden, goldenPath } from '../support/golden.ts';
+
+const PYTHON = '/usr/bin/python3';
+
+function installedTorch(): string | undefined {
+  const { status, stdout } = spawnSync(PYTHON, ['-c', 'import torch; print(torch.__version__)'], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+const version = new Golden('optimiser.safetensors').metadata.get('torch');
+
+describe.skipIf(installedTorch() !== version)('golden files', () => {
+  it.each([
+    ['gru.py', ['gru-1.safetensors', 'gru-2.safetensors']],
+    ['optimiser.py', ['optimiser.safetensors']],
+  ])('%s writes the committed bytes', (script, fileNames) => {
+    const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));
+    try {
+      const { status, stderr } = spawnSync(PYTHON, ['-B', `tools/golden/${script}`, folder], {
+        encoding: 'utf8',
+      });
+      expect(status, stderr).toBe(0);
+      for (const name of fileNames) {
+        expect(readFileSync(join(folder, name)).equals(readFileSync(goldenPath(name))), name).toBe(true);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,99 @@
+/** Random but valid models of any kind, and random spike counts to decode. */
+import { Rng } from '../../src/core/rng.ts';
+import type { DecoderKind, DecoderShape, Model, TensorData, Tensors } from '../../src/decoders/decoder.ts';
+
+/** @param config completed with the kind's defaults */
+export function randomModel(
+  kind: DecoderKind,
+  shape: DecoderShape,
+  config: Model['config'],
+  seed: number,
+): Model {
+  const rng = new Rng(seed);
+  const parsed = kind.configSchema.parse(config);
+  return {
+    kind: kind.name,
+    config: parsed,
+    shape,
+    tensors: randomTensors(kind, shape, parsed, rng),
+    normalisation: {
+      featureMean: filled(shape.inputCount, () => rng.uniform(0.1, 1)),
+      // The third channel was silent in calibration.
+      featureScale: filled(shape.inputCount, (i) => (i === 2 ? 0 : rng.uniform(0.5, 2))),
+      outputMean: filled(shape.outputCount, () => rng.normal()),
+      outputScale: filled(shape.outputCount, () => rng.uniform(0.1, 5)),
+    },
+    features: {
+      name: 'spikeCounts',
+      smoothing: 0.5,
+      channelLabels: Array.from({ length: shape.inputCount }, (_, i) => `ch${i}`),
+    },
+    output: {
+      name: 'handVelocity',
+      labels: Array.from({ length: shape.outputCount }, (_, i) => `d${i}`),
+      unit: 'm/s',
+    },
+    binMs: 20,
+    provenance: { seed },
+  };
+}
+
+/** [binCount x inputCount] Poisson counts, most of them zero. */
+export function randomCounts(binCount: number, inputCount: number, seed: number): Float32Array {
+  const rng = new Rng(seed);
+  return filled(binCount * inputCount, () => rng.poisson(0.4));
+}
+
+/** A random covariance matrix, [size x size], with variances near `scale`. */
+export function randomCovariance(size: number, scale: number, rng: Rng): TensorData {
+  const root = filled(size * size, () => rng.normal());
+  const data = new Float32Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      let sum = i === j ? size : 0;
+      for (let l = 0; l < size; l++) sum += root[i * size + l] * root[j * size + l];
+      data[i * size + j] = (scale * sum) / (2 * size);
+    }
+  }
+  return { shape: [size, size], data };
+}
+
+function randomTensors(kind: DecoderKind, shape: DecoderShape, config: Model['config'], rng: Rng): Tensors {
+  if (kind.training === 'gradient') return kind.initialise(config, shape, rng);
+  if (kind.name === 'kalman') return randomKalman(kind, shape, config, rng);
+  const tensors: Record<string, TensorData> = {};
+  for (const spec of kind.parameters(config, shape)) {
+    const size = spec.shape.reduce((product, n) => product * n, 1);
+    const spread = 1 / Math.sqrt(size / spec.shape[0]); // outputs of order one
+    tensors[spec.name] = { shape: spec.shape, data: filled(size, () => rng.normal(0, spread)) };
+  }
+  return tensors;
+}
+
+/** A stable filter: states decay, and every noise is a covariance. */
+function randomKalman(kind: DecoderKind, shape: DecoderShape, config: Model['config'], rng: Rng): Tensors {
+  const sizes = new Map(kind.parameters(config, shape).map((spec) => [spec.name, spec.shape]));
+  const k = sizes.get('A')![0];
+  const n = shape.inputCount;
+  const matrix = (rows: number, cols: number, draw: (i: number) => number): TensorData => ({
+    shape: [rows, cols],
+    data: filled(rows * cols, draw),
+  });
+  const vector = (size: number, spread: number): TensorData => ({
+    shape: [size],
+    data: filled(size, () => rng.normal(0, spread)),
+  });
+  return {
+    A: matrix(k, k, (i) => (i % (k + 1) === 0 ? rng.uniform(0.7, 0.95) : rng.normal(0, 0.05 / k))),
+    b: vector(k, 0.05),
+    Q: randomCovariance(k, 0.1, rng),
+    C: matrix(n, k, () => rng.normal(0, 0.3)),
+    d: vector(n, 0.1),
+    R: randomCovariance(n, 1, rng),
+    P0: randomCovariance(k, 1, rng),
+  };
+}
+
+function filled(length: number, draw: (index: number) => number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => draw(i));
+}

@@ -1,0 +1,213 @@
+/** Small computations that together use every operation in every way, to be compiled on any engine. */
+import { Rng } from '../../src/core/rng.ts';
+import { gruConfigSchema, gruParameters, gruSequence } from '../../src/decoders/gru/gru.ts';
+import type { CompileOptions, Engine, Operations, Program, Tensor } from '../../src/tensor/engine.ts';
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+type Named = Readonly<Record<string, Tensor>>;
+
+/** Its loss is the squared error between the prediction and inputs `target` and `weight` of the right shapes. */
+export interface Graph {
+  readonly name: string;
+  /** Time, batch and features; the batch may be split. */
+  readonly inputs: Shapes;
+  readonly parameters: Shapes;
+  /** [T, B, O] */
+  predict(ops: Operations, tensors: Named): Tensor;
+}
+
+/** A compiled graph, filled with numbers. */
+export interface Filled {
+  readonly program: Program;
+  readonly parameterShapes: Shapes;
+}
+
+/** Time, batch, features, hidden units: odd, and none a multiple of 4 or 8. */
+const [T, B, F, H] = [5, 3, 7, 6];
+
+export const GRAPHS: readonly Graph[] = [
+  {
+    name: 'linear with bias, by x too',
+    inputs: {},
+    parameters: { x: [T, B, F], w: [H, F], b: [H] },
+    predict: (ops, { x, w, b }) => ops.linear(x, w, b),
+  },
+  {
+    name: 'linear without bias, by x too',
+    inputs: {},
+    parameters: { x: [T, B, F], w: [H, F] },
+    predict: (ops, { x, w }) => ops.linear(x, w),
+  },
+  {
+    name: 'linear of data',
+    inputs: { x: [T, B, F] },
+    parameters: { w: [H, F], b: [H] },
+    predict: (ops, { x, w, b }) => ops.linear(x, w, b),
+  },
+  {
+    name: 'one weight used twice',
+    inputs: { x: [T, B, F], y: [T, B, F] },
+    parameters: { w: [H, F], b: [H] },
+    predict: (ops, { x, y, w, b }) => ops.add(ops.linear(x, w, b), ops.tanh(ops.linear(y, w, b))),
+  },
+  {
+    name: 'GRU scan, by its inputs too',
+    inputs: {},
+    parameters: { gates: [T, B, 3 * H], w: [3 * H, H], b: [3 * H] },
+    predict: (ops, { gates, w, b }) => ops.gruScan(gates, w, b),
+  },
+  {
+    name: 'GRU scan of data',
+    inputs: { gates: [T, B, 3 * H] },
+    parameters: { w: [3 * H, H], b: [3 * H] },
+    predict: (ops, { gates, w, b }) => ops.gruScan(gates, w, b),
+  },
+  {
+    name: 'gate inputs and states used twice, scans sharing weights',
+    inputs: {},
+    parameters: { gates: [T, B, 3 * H], w: [3 * H, H], b: [3 * H], v: [H, 3 * H] },
+    predict: (ops, { gates, w, b, v }) => {
+      const h = ops.gruScan(gates, w, b);
+      return ops.add(ops.multiply(h, ops.linear(gates, v)), ops.gruScan(ops.sigmoid(gates), w, b));
+    },
+  },
+  {
+    name: 'dropout',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.dropout(x, 0.3, 4),
+  },
+  {
+    name: 'dropout of a tensor used elsewhere, twice with different salts',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.add(ops.dropout(x, 0.5, 1), ops.multiply(x, ops.dropout(x, 0.2, 2))),
+  },
+  {
+    name: 'dropout at rate 0',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.dropout(x, 0, 1),
+  },
+  {
+    name: 'sigmoid',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.sigmoid(x),
+  },
+  { name: 'tanh', inputs: {}, parameters: { x: [T, B, F] }, predict: (ops, { x }) => ops.tanh(x) },
+  {
+    name: 'activations of one tensor, added',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.add(ops.sigmoid(x), ops.tanh(x)),
+  },
+  {
+    name: 'add',
+    inputs: { c: [T, B, F] },
+    parameters: { a: [T, B, F], b: [T, B, F] },
+    predict: (ops, { a, b, c }) => ops.add(ops.add(a, b), ops.add(c, ops.add(a, a))),
+  },
+  {
+    name: 'multiply',
+    inputs: { c: [T, B, F] },
+    parameters: { a: [T, B, F], b: [T, B, F] },
+    predict: (ops, { a, b, c }) => ops.multiply(ops.multiply(a, b), ops.add(c, ops.multiply(a, a))),
+  },
+  {
+    name: 'a parameter that the loss does not depend on',
+    inputs: {},
+    parameters: { x: [T, B, F], unused: [F] },
+    predict: (ops, { x }) => ops.tanh(x),
+  },
+  gruGraph({ layers: 1, inputs: F, hidden: H, outputs: 2, time: T, batch: B }),
+  gruGraph({ layers: 2, inputs: F, hidden: H, outputs: 2, time: T, batch: B }),
+];
+
+export interface GruSizes {
+  layers: number;
+  inputs: number;
+  hidden: number;
+  outputs: number;
+  time: number;
+  batch: number;
+}
+
+/** The decoder as it is trained, with dropout. */
+export function gruGraph(sizes: GruSizes): Graph {
+  const config = gruConfigSchema.parse({ hiddenCount: sizes.hidden, layerCount: sizes.layers });
+  const specs = gruParameters(config, { inputCount: sizes.inputs, outputCount: sizes.outputs });
+  return {
+    name: `GRU decoder of ${sizes.layers} layers with dropout`,
+    inputs: { x: [sizes.time, sizes.batch, sizes.inputs] },
+    parameters: Object.fromEntries(specs.map(({ name, shape }) => [name, shape])),
+    predict: (ops, tensors) => gruSequence(ops, config, tensors, tensors['x']),
+  };
+}
+
+/** Compiles a graph, or the rows `batch` of it, and fills it: the same numbers for the same seed and place. */
+export function compileGraph(
+  engine: Engine,
+  graph: Graph,
+  seed: number,
+  batch?: CompileOptions['batch'] & { count: number },
+): Filled {
+  const declared: { name: string; shape: readonly number[] }[] = [];
+  const partOf = (shape: readonly number[]): readonly number[] =>
+    batch === undefined || shape.length < 3 ? shape : [shape[0], batch.count, ...shape.slice(2)];
+  const program = engine.compile(
+    (ops) => {
+      const tensors: Record<string, Tensor> = {};
+      const declare = (name: string, shape: readonly number[]): Tensor => {
+        declared.push({ name, shape });
+        return ops.input(name, partOf(shape));
+      };
+      for (const [name, shape] of Object.entries(graph.parameters)) {
+        declared.push({ name, shape });
+        tensors[name] = ops.parameter(name, shape);
+      }
+      for (const [name, shape] of Object.entries(graph.inputs)) tensors[name] = declare(name, shape);
+      const prediction = graph.predict(ops, tensors);
+      const [time, count, outputs] = prediction.shape;
+      const target = declare('target', [time, batch?.globalCount ?? count, outputs]);
+      const weight = declare('weight', [time]);
+      return { loss: ops.squaredError(prediction, target, weight), outputs: { prediction } };
+    },
+    { seed: 11, ...(batch === undefined ? {} : { batch }) },
+  );
+  const rng = new Rng(seed);
+  for (const { name, shape } of declared) {
+    const values = draw(rng, name, shape);
+    program.write(
+      name,
+      batch === undefined || name in graph.parameters ? values : rowsOf(values, shape, batch),
+    );
+  }
+  return { program, parameterShapes: graph.parameters };
+}
+
+/** Normal numbers; weights of time steps are uniform with a zero first, as in training. */
+function draw(rng: Rng, name: string, shape: readonly number[]): Float32Array {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const isTimeWeight = name === 'weight';
+  return Float32Array.from({ length: count }, (_, i) => {
+    if (isTimeWeight) return i === 0 && count > 1 ? 0 : rng.uniform(0.1, 1);
+    return 0.7 * rng.normal();
+  });
+}
+
+/** Rows of the batch of a tensor [T, B, F]; anything of lower rank has no batch. */
+function rowsOf(
+  values: Float32Array,
+  shape: readonly number[],
+  batch: { start: number; count: number },
+): Float32Array {
+  if (shape.length < 3) return values;
+  const [time, total, features] = shape;
+  const rows = new Float32Array(time * batch.count * features);
+  for (let t = 0; t < time; t++) {
+    const from = (t * total + batch.start) * features;
+    rows.set(values.subarray(from, from + batch.count * features), t * batch.count * features);
+  }
+  return rows;
+}
