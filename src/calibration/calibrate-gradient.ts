@@ -44,9 +44,9 @@ const PASS_COUNT = 215;
 const STEP_COUNT_MIN = 100;
 const STEP_COUNT_MAX = 2000;
 
-/** Steps of a training that the caller did not set: as many as `PASS_COUNT` passes over the training part take. */
-function defaultStepCount(trainBins: number, batchCount: number, countedBins: number): number {
-  const stepCount = Math.round((PASS_COUNT * trainBins) / (batchCount * countedBins));
+/** Steps of a training that the caller did not set: as many as `passCount` passes over the training part take. */
+function defaultStepCount(passCount: number, trainBins: number, binsPerStep: number): number {
+  const stepCount = Math.round((passCount * trainBins) / binsPerStep);
   return Math.min(STEP_COUNT_MAX, Math.max(STEP_COUNT_MIN, stepCount));
 }
 
@@ -59,7 +59,8 @@ export async function calibrateByGradient(
   host: GradientHost,
   onProgress: (progress: TrainingProgress) => void,
 ): Promise<GradientCalibration> {
-  const given = { ...TRAINING_DEFAULTS, ...settings };
+  const { passCount = PASS_COUNT, ...hints } = kind.trainingHints ?? {};
+  const given = { ...TRAINING_DEFAULTS, ...hints, ...settings };
   const shape = { inputCount: recording.channels.length, outputCount: recording.target.labels.length };
   const normalisation = fitNormalisation(
     recording.features,
@@ -84,7 +85,8 @@ export async function calibrateByGradient(
     ...given,
     windowBins,
     stepCount:
-      settings.stepCount ?? defaultStepCount(trainBins, plan.batchCount, windowBins - plan.warmUpBins),
+      settings.stepCount ??
+      defaultStepCount(passCount, trainBins, plan.batchCount * (windowBins - plan.warmUpBins)),
   };
   const modelOf = (tensors: Tensors): Pick<Model, 'config' | 'shape' | 'tensors' | 'normalisation'> => ({
     config,

@@ -3,8 +3,9 @@
  * and backward, and gives the gradient as one flat vector. Every thread holds its own kernels and memory.
  */
 import type { Kernels } from '../kernels/kernels.ts';
-import { createWasmEngine } from '../tensor/wasm-engine.ts';
-import type { Operations, Program, Tensor } from '../tensor/engine.ts';
+import { createWasmEngine } from '../tensor/wasm/wasm-engine.ts';
+import type { Built, Operations, Program } from '../tensor/engine.ts';
+import type { UpdateGroup } from '../tensor/optimiser.ts';
 import type { DecoderKind, DecoderShape, Model, ParameterSpec, Tensors } from '../decoders/decoder.ts';
 
 /** What is computed in every step; plain data, so that it can cross to a worker. */
@@ -50,6 +51,17 @@ export function layoutParameters(specs: readonly ParameterSpec[]): ParameterLayo
   return { count: offset, entries };
 }
 
+/** How the parameters of a layout are updated, neighbours of one kind together. */
+export function updateGroups(layout: ParameterLayout): UpdateGroup[] {
+  const groups: UpdateGroup[] = [];
+  for (const { count, update = 'decayed' } of layout.entries) {
+    const last = groups.length - 1;
+    if (last >= 0 && groups[last].update === update) groups[last].count += count;
+    else groups.push({ count, update });
+  }
+  return groups;
+}
+
 /** Copies a flat vector into named tensors. */
 export function unflatten(layout: ParameterLayout, flat: Float32Array): Tensors {
   return Object.fromEntries(
@@ -87,7 +99,7 @@ export class GradientShard {
     this.data = data;
     this.part = part;
     this.layout = layoutParameters(kind.parameters(plan.config, shape));
-    const build = (ops: Operations): { loss: Tensor; outputs: Record<string, Tensor> } => {
+    const build = (ops: Operations): Built => {
       const input = ops.input('input', [windowBins, part.count, shape.inputCount]);
       const target = ops.input('target', [windowBins, part.count, shape.outputCount]);
       const weight = ops.input('weight', [windowBins]);
@@ -95,8 +107,8 @@ export class GradientShard {
         this.layout.entries.map((entry) => [entry.name, ops.parameter(entry.name, entry.shape)]),
       );
       if (kind.sequence === undefined) throw new Error(`assertion failed: ${kind.name} has no sequence form`);
-      const output = kind.sequence(ops, plan.config, parameters, input);
-      return { loss: ops.squaredError(output, target, weight), outputs: {} };
+      const { output, penalties } = kind.sequence(ops, plan.config, parameters, input);
+      return { losses: [ops.squaredError(output, target, weight), ...penalties], outputs: {} };
     };
     this.program = createWasmEngine(kernels).compile(build, {
       seed: plan.seed,

@@ -8,7 +8,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import { AdamW, oneCycleRate } from '../tensor/optimiser.ts';
 import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import type { GradientPool } from './gradient-pool.ts';
-import { layoutParameters, unflatten } from './gradient-shard.ts';
+import { layoutParameters, unflatten, updateGroups } from './gradient-shard.ts';
 import type { ParameterLayout, StepPlan } from './gradient-shard.ts';
 import type { WindowSampler } from './training-windows.ts';
 import { BetzError } from '../core/errors.ts';
@@ -64,7 +64,7 @@ export async function trainDecoder(training: Training): Promise<Trained> {
   const rng = new Rng(options.seed);
   const layout = layoutParameters(kind.parameters(plan.config, plan.shape));
   const { clipNorm, weightDecay, peakRate, stepCount } = options;
-  const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay });
+  const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay }, updateGroups(layout));
   flatten(layout, kind.initialise(plan.config, plan.shape, rng), optimiser.parameters);
   const starts = new Int32Array(plan.batchCount);
   const checkSteps = checkSchedule(stepCount, options.checkCount);

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { Rng } from '../core/rng.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Operations, Tensor } from '../tensor/engine.ts';
+import type { ParameterUpdate } from '../tensor/optimiser.ts';
 
 /** A decoder in service: parameters packed, state inside. One step per bin. */
 export interface Decoder {
@@ -38,6 +39,16 @@ export type Tensors = Readonly<Record<string, TensorData>>;
 export interface ParameterSpec {
   name: string;
   shape: readonly number[];
+  /** How training changes it. Default: 'decayed'. */
+  update?: ParameterUpdate;
+}
+
+/** The sequence form as recorded on an engine. */
+export interface SequenceForm {
+  /** [time, batch, outputCount] normalised outputs */
+  output: Tensor;
+  /** Scalars that training adds to its loss. */
+  penalties: readonly Tensor[];
 }
 
 /** Sizes that follow from the data, not from the config. */
@@ -82,12 +93,23 @@ export interface Model {
   provenance: Readonly<Record<string, unknown>>;
 }
 
+/** What suits a kind in training where the defaults of calibration/calibrate-gradient.ts do not. */
+export interface TrainingHints {
+  peakRate?: number;
+  weightDecay?: number;
+  windowBins?: number;
+  warmUpBins?: number;
+  /** How often training goes over its data. */
+  passCount?: number;
+}
+
 /** A kind of decoder: an island of a few files and one line in the registry. */
 export interface DecoderKind {
   readonly name: string;
   readonly configSchema: z.ZodType<Record<string, unknown>>;
   /** 'gradient': trained through `sequence`; 'closedForm': fitted by calibration in one go. */
   readonly training: 'gradient' | 'closedForm';
+  readonly trainingHints?: TrainingHints;
   /** Names and shapes of the learned tensors. @param config valid by configSchema */
   parameters(config: Model['config'], shape: DecoderShape): readonly ParameterSpec[];
   /** Random initial tensors as the authors of the kind do it (zeros for closed-form kinds). */
@@ -95,14 +117,13 @@ export interface DecoderKind {
   /**
    * The whole sequence, differentiable; absent for closed-form kinds.
    * @param input [time, batch, inputCount] normalised features
-   * @returns [time, batch, outputCount] normalised outputs
    */
   sequence?(
     operations: Operations,
     config: Model['config'],
     parameters: Readonly<Record<string, Tensor>>,
     input: Tensor,
-  ): Tensor;
+  ): SequenceForm;
   /** The same in plain loops from raw features, state fresh: the specification of `step`. [bins x outputCount] */
   referenceSequence(model: Model, features: Float32Array, binCount: number): Float32Array;
   createDecoder(model: Model, kernels: Kernels): Decoder;

@@ -30,8 +30,22 @@ export interface Operations {
    * x [T, B, F]
    */
   dropout(x: Tensor, rate: number, salt: number): Tensor;
+  /** Over the features: gain (x - mean) / sqrt(variance + NORM_EPSILON) + bias. x [..., F], gain, bias [F] */
+  layerNorm(x: Tensor, gain: Tensor, bias: Tensor): Tensor;
+  /** Over the features: gain x / sqrt(mean x^2 + NORM_EPSILON). x [..., F], gain [F] */
+  rmsNorm(x: Tensor, gain: Tensor): Tensor;
+  /** Features [start, start + count) of x. */
+  slice(x: Tensor, start: number, count: number): Tensor;
   sigmoid(x: Tensor): Tensor;
   tanh(x: Tensor): Tensor;
+  /** x sigmoid(x) */
+  silu(x: Tensor): Tensor;
+  /** x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+  gelu(x: Tensor): Tensor;
+  /** log(1 + exp(x)) */
+  softplus(x: Tensor): Tensor;
+  /** max(0, x)^2 */
+  squaredRelu(x: Tensor): Tensor;
   /** Elementwise, equal shapes. */
   add(a: Tensor, b: Tensor): Tensor;
   /** Elementwise, equal shapes. */
@@ -44,9 +58,12 @@ export interface Operations {
   squaredError(prediction: Tensor, target: Tensor, weight: Tensor): Tensor;
 }
 
-/** What the computation is built from: a loss to minimise and tensors to read. */
+/** Of both norms, as PyTorch's default for layer norm. */
+export const NORM_EPSILON = 1e-5;
+
+/** What the computation is built from: losses whose sum is to be minimised, and tensors to read. */
 export interface Built {
-  loss: Tensor;
+  losses: readonly Tensor[];
   outputs: Readonly<Record<string, Tensor>>;
 }
 

@@ -27,6 +27,26 @@ const ADAMW_DEFAULTS: AdamWOptions = {
 /** As PyTorch: the norm's guard against division by zero. */
 const NORM_EPSILON = 1e-6;
 
+/**
+ * How a parameter is changed:
+ *   decayed    AdamW
+ *   undecayed  AdamW without weight decay: gains, biases of a recurrence, logarithms of time constants
+ *   slow       the same at a learning rate of SLOW_RATE at most: what a small change of makes a recurrence unstable
+ *   averaged   no gradient: its place in the gradient holds a statistic of the batch, of which it is the running average
+ */
+export type ParameterUpdate = 'decayed' | 'undecayed' | 'slow' | 'averaged';
+
+/** Gu et al. 2022 (arXiv 2206.11893): parameters of a state space model learn at 0.001 at most. */
+const SLOW_RATE = 1e-3;
+/** Weight of the newest batch in a running average, as PyTorch's batch norm. */
+const AVERAGE_SHARE = 0.1;
+
+/** Consecutive parameters that are changed in one way. */
+export interface UpdateGroup {
+  count: number;
+  update: ParameterUpdate;
+}
+
 export class AdamW {
   /** All parameters one after another: set before the first step, updated by each. */
   readonly parameters: Float32Array;
@@ -34,17 +54,23 @@ export class AdamW {
   readonly gradients: Float32Array;
   private readonly kernels: Kernels;
   private readonly options: AdamWOptions;
-  private readonly count: number;
   private readonly parameterPtr: number;
   private readonly gradientPtr: number;
   private readonly firstMomentPtr: number;
   private readonly secondMomentPtr: number;
+  private readonly groups: readonly UpdateGroup[];
   private stepCount = 0;
 
-  constructor(kernels: Kernels, count: number, options: Partial<AdamWOptions> = {}) {
+  /** @param groups in the order of the parameters, `count` in all; default: all are decayed */
+  constructor(
+    kernels: Kernels,
+    count: number,
+    options: Partial<AdamWOptions> = {},
+    groups: readonly UpdateGroup[] = [{ count, update: 'decayed' }],
+  ) {
     const { arena } = kernels;
     this.kernels = kernels;
-    this.count = count;
+    this.groups = groups;
     this.options = { ...ADAMW_DEFAULTS, ...options };
     this.parameterPtr = arena.allocate(count);
     this.gradientPtr = arena.allocate(count);
@@ -56,27 +82,61 @@ export class AdamW {
 
   /** Moves the parameters against the gradients. Returns the gradients' norm before clipping. */
   step(learningRate: number): number {
-    const { exports: k } = this.kernels;
-    const { beta1, beta2, epsilon, weightDecay, clipNorm } = this.options;
     this.stepCount++;
-    const norm = Math.sqrt(k.sumOfSquares(this.gradientPtr, this.count));
-    const gradientScale = Math.min(1, clipNorm / (norm + NORM_EPSILON));
-    k.adamw(
-      this.parameterPtr,
-      this.gradientPtr,
-      this.firstMomentPtr,
-      this.secondMomentPtr,
-      this.count,
-      learningRate,
+    const norm = this.gradientNorm();
+    const gradientScale = Math.min(1, this.options.clipNorm / (norm + NORM_EPSILON));
+    let offset = 0;
+    for (const { count, update } of this.groups) {
+      if (update === 'averaged') this.average(offset, count);
+      else this.descend(offset, count, update, learningRate, gradientScale);
+      offset += count;
+    }
+    return norm;
+  }
+
+  /** Of what is a gradient. */
+  private gradientNorm(): number {
+    let squares = 0;
+    let offset = 0;
+    for (const { count, update } of this.groups) {
+      if (update !== 'averaged')
+        squares += this.kernels.exports.sumOfSquares(this.gradientPtr + 4 * offset, count);
+      offset += count;
+    }
+    return Math.sqrt(squares);
+  }
+
+  private descend(
+    offset: number,
+    count: number,
+    update: Exclude<ParameterUpdate, 'averaged'>,
+    learningRate: number,
+    gradientScale: number,
+  ): void {
+    const { beta1, beta2, epsilon, weightDecay } = this.options;
+    const bytes = 4 * offset;
+    this.kernels.exports.adamw(
+      this.parameterPtr + bytes,
+      this.gradientPtr + bytes,
+      this.firstMomentPtr + bytes,
+      this.secondMomentPtr + bytes,
+      count,
+      update === 'slow' ? Math.min(SLOW_RATE, learningRate) : learningRate,
       beta1,
       beta2,
       epsilon,
-      weightDecay,
+      update === 'decayed' ? weightDecay : 0,
       1 - beta1 ** this.stepCount,
       1 - beta2 ** this.stepCount,
       gradientScale,
     );
-    return norm;
+  }
+
+  private average(offset: number, count: number): void {
+    const { parameters, gradients } = this;
+    for (let i = offset; i < offset + count; i++) {
+      parameters[i] += AVERAGE_SHARE * (gradients[i] - parameters[i]);
+    }
   }
 }
 

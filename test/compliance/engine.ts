@@ -78,7 +78,7 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
       (ops) => {
         const prediction = ops.parameter('prediction', [3, 2, 1]);
         const target = ops.input('target', [3, 2, 1]);
-        return { loss: ops.squaredError(prediction, target, ops.input('weight', [3])), outputs: {} };
+        return { losses: [ops.squaredError(prediction, target, ops.input('weight', [3]))], outputs: {} };
       },
       { seed: 1 },
     );
@@ -119,7 +119,7 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
           const prediction = predict(ops, ops.input('x', [2, 2, 3]));
           const target = ops.input('target', prediction.shape);
           return {
-            loss: ops.squaredError(prediction, target, ops.input('weight', [weightCount])),
+            losses: [ops.squaredError(prediction, target, ops.input('weight', [weightCount]))],
             outputs: {},
           };
         },
@@ -137,6 +137,11 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
     expect(() => compile((ops, x) => ops.gruScan(x, parameter(ops, 3, 1), parameter(ops, 1)))).toThrow(
       'gruScan',
     );
+    expect(() => compile((ops, x) => ops.layerNorm(x, parameter(ops, 3), parameter(ops, 2)))).toThrow(
+      'layerNorm',
+    );
+    expect(() => compile((ops, x) => ops.rmsNorm(x, parameter(ops, 2)))).toThrow('rmsNorm');
+    expect(() => compile((ops, x) => ops.slice(x, 2, 2))).toThrow('slice');
     expect(() => compile((ops, x) => ops.tanh(x), 3)).toThrow('one weight per time step');
     const { program } = compileGraph(engine, namedGraph('linear of data'), 1);
     expect(() => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GEMM_SCRATCH_COUNT } from '../../src/kernels/kernel-exports.ts';
+import { GEMM_SCRATCH_COUNT } from '../../src/kernels/exports/gemm.ts';
 import type { KernelVariant } from '../../src/kernels/kernels.ts';
 import type { Rng } from '../../src/core/rng.ts';
 import { expectClose, forEachCase, seeds } from '../support/cases.ts';

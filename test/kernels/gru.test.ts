@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/core/rng.ts';
-import { GEMM_SCRATCH_COUNT } from '../../src/kernels/kernel-exports.ts';
+import { GEMM_SCRATCH_COUNT } from '../../src/kernels/exports/gemm.ts';
 import type { KernelExports } from '../../src/kernels/kernel-exports.ts';
 import type { KernelMemory } from '../support/kernel-memory.ts';
 import { expectClose, forEachCase, seeds } from '../support/cases.ts';

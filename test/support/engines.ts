@@ -3,7 +3,7 @@ import { loadKernels } from '../../src/host/load-kernels.ts';
 import { referenceKernels } from '../../src/kernels/reference/reference-kernels.ts';
 import type { Engine } from '../../src/tensor/engine.ts';
 import { createTfjsEngine } from '../../src/tensor/tfjs/tfjs-engine.ts';
-import { createWasmEngine } from '../../src/tensor/wasm-engine.ts';
+import { createWasmEngine } from '../../src/tensor/wasm/wasm-engine.ts';
 import { VARIANTS } from './kernel-twins.ts';
 import { testTensorflow } from './tensorflow.ts';
 

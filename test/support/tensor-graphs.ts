@@ -97,6 +97,61 @@ export const GRAPHS: readonly Graph[] = [
   },
   { name: 'tanh', inputs: {}, parameters: { x: [T, B, F] }, predict: (ops, { x }) => ops.tanh(x) },
   {
+    name: 'silu',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.silu(ops.add(x, x)),
+  },
+  {
+    name: 'gelu',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.gelu(ops.add(x, x)),
+  },
+  {
+    name: 'softplus',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.softplus(ops.add(x, x)),
+  },
+  {
+    name: 'squaredRelu',
+    inputs: {},
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x }) => ops.squaredRelu(ops.add(x, x)),
+  },
+  {
+    name: 'layer norm, of a tensor used twice',
+    inputs: {},
+    parameters: { x: [T, B, F], gain: [F], bias: [F] },
+    predict: (ops, { x, gain, bias }) => ops.add(ops.layerNorm(x, gain, bias), ops.multiply(x, x)),
+  },
+  {
+    name: 'layer norm of data, shared gain',
+    inputs: { x: [T, B, F] },
+    parameters: { gain: [F], bias: [F] },
+    predict: (ops, { x, gain, bias }) => ops.layerNorm(ops.layerNorm(x, gain, bias), gain, bias),
+  },
+  {
+    name: 'RMS norm, of a tensor used twice',
+    inputs: {},
+    parameters: { x: [T, B, F], gain: [F] },
+    predict: (ops, { x, gain }) => ops.add(ops.rmsNorm(x, gain), ops.multiply(x, x)),
+  },
+  {
+    name: 'RMS norm of data, shared gain',
+    inputs: { x: [T, B, F] },
+    parameters: { gain: [F] },
+    predict: (ops, { x, gain }) => ops.rmsNorm(ops.rmsNorm(x, gain), gain),
+  },
+  {
+    name: 'slices that overlap, of data too',
+    inputs: { c: [T, B, F] },
+    parameters: { x: [T, B, F] },
+    predict: (ops, { x, c }) =>
+      ops.multiply(ops.add(ops.slice(x, 0, 4), ops.slice(x, 3, 4)), ops.slice(c, 2, 4)),
+  },
+  {
     name: 'activations of one tensor, added',
     inputs: {},
     parameters: { x: [T, B, F] },
@@ -141,7 +196,7 @@ export function gruGraph(sizes: GruSizes): Graph {
     name: `GRU decoder of ${sizes.layers} layers with dropout`,
     inputs: { x: [sizes.time, sizes.batch, sizes.inputs] },
     parameters: Object.fromEntries(specs.map(({ name, shape }) => [name, shape])),
-    predict: (ops, tensors) => gruSequence(ops, config, tensors, tensors['x']),
+    predict: (ops, tensors) => gruSequence(ops, config, tensors, tensors['x']).output,
   };
 }
 
@@ -171,7 +226,7 @@ export function compileGraph(
       const [time, count, outputs] = prediction.shape;
       const target = declare('target', [time, batch?.globalCount ?? count, outputs]);
       const weight = declare('weight', [time]);
-      return { loss: ops.squaredError(prediction, target, weight), outputs: { prediction } };
+      return { losses: [ops.squaredError(prediction, target, weight)], outputs: { prediction } };
     },
     { seed: 11, ...(batch === undefined ? {} : { batch }) },
   );

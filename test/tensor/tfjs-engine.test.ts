@@ -32,7 +32,7 @@ describe('tfjs engine', () => {
       createTfjsEngine(tf).compile(
         (ops) => {
           const h = ops.linear(ops.input('x', [2, 2, 6]), ops.parameter('w', [6, 3])); // w should be [.., 6]
-          return { loss: h, outputs: {} };
+          return { losses: [h], outputs: {} };
         },
         { seed: 1 },
       );

@@ -16,7 +16,8 @@
 import { z } from 'zod';
 import type { Rng } from '../../core/rng.ts';
 import type { Operations, Tensor } from '../../tensor/engine.ts';
-import type { DecoderShape, Model, ParameterSpec, TensorData, Tensors } from '../decoder.ts';
+import type { DecoderShape, Model, ParameterSpec, SequenceForm, TensorData, Tensors } from '../decoder.ts';
+import { affine, logistic, referenceOutputs } from '../shared/reference-math.ts';
 
 export const gruConfigSchema = z.strictObject({
   hiddenCount: z.int().min(1).max(4096).default(128),
@@ -71,13 +72,13 @@ export function initialiseGru(config: GruConfig, shape: DecoderShape, rng: Rng):
   return tensors;
 }
 
-/** The differentiable sequence form. @param input [T, B, I] @returns [T, B, O] */
+/** The differentiable sequence form. @param input [T, B, I] */
 export function gruSequence(
   ops: Operations,
   config: GruConfig,
   parameters: Readonly<Record<string, Tensor>>,
   input: Tensor,
-): Tensor {
+): SequenceForm {
   let x = ops.dropout(input, config.inputDropout, 1); // [T, B, I]
   for (let layer = 0; layer < config.layerCount; layer++) {
     const names = layerNames(layer);
@@ -85,27 +86,22 @@ export function gruSequence(
     const gateInputs = ops.linear(x, parameters[names.weightIh], parameters[names.biasIh]); // [T, B, 3H]
     x = ops.gruScan(gateInputs, parameters[names.weightHh], parameters[names.biasHh]); // [T, B, H]
   }
-  return ops.linear(x, parameters['readout.weight'], parameters['readout.bias']); // [T, B, O]
+  const output = ops.linear(x, parameters['readout.weight'], parameters['readout.bias']); // [T, B, O]
+  return { output, penalties: [] };
 }
 
 /** The same in plain loops in float64, from raw features: the specification of the streaming step. */
 export function gruReference(model: Model, features: Float32Array, binCount: number): Float32Array {
-  const config = gruConfigSchema.parse(model.config);
-  const { inputCount, outputCount } = model.shape;
-  const { featureMean, featureScale, outputMean, outputScale } = model.normalisation;
+  const { hiddenCount: H, layerCount } = gruConfigSchema.parse(model.config);
   const { tensors } = model;
-  const states = Array.from({ length: config.layerCount }, () => new Float64Array(config.hiddenCount));
-  const outputs = new Float32Array(binCount * outputCount);
-  for (let bin = 0; bin < binCount; bin++) {
-    let x = Float64Array.from({ length: inputCount }, (_, i) => {
-      return (features[bin * inputCount + i] - featureMean[i]) * featureScale[i];
-    });
-    for (let layer = 0; layer < config.layerCount; layer++) {
+  const states = Array.from({ length: layerCount }, () => new Float64Array(H));
+  return referenceOutputs(model, features, binCount, (input) => {
+    let x = input;
+    for (let layer = 0; layer < layerCount; layer++) {
       const names = layerNames(layer);
       const h = states[layer];
-      const gi = affine(tensors[names.weightIh].data, tensors[names.biasIh].data, x);
-      const gh = affine(tensors[names.weightHh].data, tensors[names.biasHh].data, h);
-      const H = config.hiddenCount;
+      const gi = affine(tensors[names.weightIh], tensors[names.biasIh], x);
+      const gh = affine(tensors[names.weightHh], tensors[names.biasHh], h);
       for (let i = 0; i < H; i++) {
         const r = logistic(gi[i] + gh[i]);
         const z = logistic(gi[H + i] + gh[H + i]);
@@ -114,22 +110,6 @@ export function gruReference(model: Model, features: Float32Array, binCount: num
       }
       x = h;
     }
-    const y = affine(tensors['readout.weight'].data, tensors['readout.bias'].data, x);
-    for (let o = 0; o < outputCount; o++)
-      outputs[bin * outputCount + o] = y[o] * outputScale[o] + outputMean[o];
-  }
-  return outputs;
-}
-
-/** W x + b with W [b.length, x.length]. */
-function affine(weight: Float32Array, bias: Float32Array, x: Float64Array): Float64Array {
-  return Float64Array.from(bias, (b, row) => {
-    let sum = b;
-    for (let i = 0; i < x.length; i++) sum += weight[row * x.length + i] * x[i];
-    return sum;
+    return affine(tensors['readout.weight'], tensors['readout.bias'], x);
   });
-}
-
-function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
 }

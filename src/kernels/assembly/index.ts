@@ -1,7 +1,12 @@
 /** Everything the module exports; the calling convention is in ../kernel-exports.ts. */
 export { packMatvec, matvecDense, matvecSparse } from './matvec';
 export { sigmoid, tanh, sigmoidBackward, tanhBackward } from './activations';
+export {
+  silu, siluBackward, gelu, geluBackward, softplus, softplusBackward, squaredRelu, squaredReluBackward,
+} from './unit-activations';
 export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sumOfSquares } from './elementwise';
+export { copyColumns, addColumns } from './columns';
 export { packPanels, gemm } from './gemm';
+export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
 export { gruGates, gruScanForward, gruScanBackward } from './gru';
 export { dropout, squaredError, adamw } from './training';

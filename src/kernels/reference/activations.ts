@@ -1,5 +1,5 @@
 /** Logistic function and hyperbolic tangent, by the host's float64 library: twin of assembly/activations.ts. */
-import type { KernelExports } from '../kernel-exports.ts';
+import type { ActivationKernels } from '../exports/activations.ts';
 
 /** 1 / (1 + exp(-x)). */
 export function logistic(x: number): number {
@@ -7,9 +7,7 @@ export function logistic(x: number): number {
 }
 
 /** @param memory all of the kernel memory */
-export function activationsReference(
-  memory: Float32Array,
-): Pick<KernelExports, 'sigmoid' | 'tanh' | 'sigmoidBackward' | 'tanhBackward'> {
+export function activationsReference(memory: Float32Array): ActivationKernels {
   return {
     sigmoid(yPtr, xPtr, count) {
       const [y, x] = [yPtr / 4, xPtr / 4];

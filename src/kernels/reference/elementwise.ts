@@ -1,10 +1,5 @@
 /** Loops over flat arrays and rows: twin of assembly/elementwise.ts. */
-import type { KernelExports } from '../kernel-exports.ts';
-
-type ElementwiseKernels = Pick<
-  KernelExports,
-  'add' | 'multiply' | 'multiplyAdd' | 'accumulate' | 'zero' | 'fillRows' | 'columnSums' | 'sumOfSquares'
->;
+import type { ElementwiseKernels } from '../exports/elementwise.ts';
 
 /** @param memory all of the kernel memory */
 export function elementwiseReference(memory: Float32Array): ElementwiseKernels {

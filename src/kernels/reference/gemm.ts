@@ -1,5 +1,5 @@
 /** Matrix product: twin of assembly/gemm.ts, with the triple loop in place of tiles and blocks. */
-import type { KernelExports } from '../kernel-exports.ts';
+import type { GemmKernels } from '../exports/gemm.ts';
 
 /** Columns of b that lie together in a packed matrix. */
 const PANEL_COLUMNS = 8;
@@ -10,7 +10,7 @@ export function panelIndex(i: number, j: number, k: number): number {
 }
 
 /** @param memory all of the kernel memory */
-export function gemmReference(memory: Float32Array): Pick<KernelExports, 'packPanels' | 'gemm'> {
+export function gemmReference(memory: Float32Array): GemmKernels {
   return {
     packPanels(packedPtr, bPtr, rowStride, columnStride, k, n) {
       const [packed, b] = [packedPtr / 4, bPtr / 4];

@@ -2,14 +2,12 @@
  * GRU in plain loops: twin of assembly/gru.ts, which has the equations. The backward pass is the chain rule written
  * out, with every derivative on a line of its own.
  */
-import type { KernelExports } from '../kernel-exports.ts';
+import type { GruKernels } from '../exports/gru.ts';
 import { logistic } from './activations.ts';
 import { panelIndex } from './gemm.ts';
 
 /** @param memory all of the kernel memory */
-export function gruReference(
-  memory: Float32Array,
-): Pick<KernelExports, 'gruGates' | 'gruScanForward' | 'gruScanBackward'> {
+export function gruReference(memory: Float32Array): GruKernels {
   /** y[j] = start[j] + sum over i of x[i] b(i, j), b packed in panels k rows deep. */
   function timesPanels(start: Float64Array, x: number, packed: number, k: number): Float64Array {
     return start.map((first, j) => {

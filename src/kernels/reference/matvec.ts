@@ -1,13 +1,11 @@
 /** Matrix-vector product for the streaming step, in plain loops: twin of assembly/matvec.ts. */
-import type { KernelExports } from '../kernel-exports.ts';
+import type { MatvecKernels } from '../exports/matvec.ts';
 
 /** Rows that lie together, column by column, in a packed matrix. */
 const ROWS = 24;
 
 /** @param memory all of the kernel memory */
-export function matvecReference(
-  memory: Float32Array,
-): Pick<KernelExports, 'packMatvec' | 'matvecDense' | 'matvecSparse'> {
+export function matvecReference(memory: Float32Array): MatvecKernels {
   /** y = bias + W x over the columns that `takes` lets in. Padding rows are computed like the others. */
   function matvec(
     yPtr: number,

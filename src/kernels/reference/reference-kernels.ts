@@ -10,11 +10,14 @@ import type { KernelExports } from '../kernel-exports.ts';
 import { DECODER_MEMORY_BYTES } from '../kernels.ts';
 import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
+import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
 import { gruReference } from './gru.ts';
 import { matvecReference } from './matvec.ts';
+import { normsReference } from './norms.ts';
 import { trainingReference } from './training.ts';
+import { unitActivationsReference } from './unit-activations.ts';
 
 /** As with a compiled module, nothing lies at address 0: callers may use it for "none". */
 const RESERVED_BYTES = 64;
@@ -25,8 +28,11 @@ function createReferenceKernels(arena: Arena): KernelExports {
   return {
     ...matvecReference(memory),
     ...activationsReference(memory),
+    ...unitActivationsReference(memory),
     ...elementwiseReference(memory),
+    ...columnsReference(memory),
     ...gemmReference(memory),
+    ...normsReference(memory),
     ...gruReference(memory),
     ...trainingReference(memory),
   };

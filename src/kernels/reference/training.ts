@@ -1,11 +1,9 @@
 /** Dropout, loss and optimiser: twin of assembly/training.ts. */
 import { hash32 } from '../../core/rng.ts';
-import type { KernelExports } from '../kernel-exports.ts';
+import type { TrainingKernels } from '../exports/training.ts';
 
 /** @param memory all of the kernel memory */
-export function trainingReference(
-  memory: Float32Array,
-): Pick<KernelExports, 'dropout' | 'squaredError' | 'adamw'> {
+export function trainingReference(memory: Float32Array): TrainingKernels {
   return {
     dropout(yPtr, xPtr, rows, cols, firstIndex, indexStride, seed, step, keepBelow, scale, accumulate) {
       const [y, x] = [yPtr / 4, xPtr / 4];

@@ -95,7 +95,8 @@ class TfjsProgram implements Program {
       for (const [name, tensor] of Object.entries(this.built.outputs)) {
         this.outputs.set(name, Float32Array.from(valueOf(tensor).dataSync()));
       }
-      return valueOf(this.built.loss) as Scalar;
+      const losses = this.built.losses.map(valueOf);
+      return losses.reduce((sum, loss) => this.tf.add(sum, loss)) as Scalar;
     });
   }
 

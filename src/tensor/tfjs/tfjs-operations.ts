@@ -5,6 +5,7 @@
 import type { Tensor as Value, Variable } from '@tensorflow/tfjs-core';
 import { assert } from '../../core/errors.ts';
 import { hash32 } from '../../core/rng.ts';
+import { NORM_EPSILON } from '../engine.ts';
 import type { CompileOptions, Operations, Tensor } from '../engine.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
@@ -111,6 +112,61 @@ export class TfjsOperations implements Operations {
       if (!isTraining) return value;
       return tf.mul(value, tf.tensor(this.dropoutMask(x.shape, rate, seed, step), [...x.shape]));
     });
+  }
+
+  layerNorm(x: Tensor, gain: Tensor, bias: Tensor): Tensor {
+    const { tf } = this;
+    const width = `${x.shape.at(-1) ?? 0}`;
+    assert(
+      gain.shape.join() === width && bias.shape.join() === width,
+      'layerNorm: one gain and one bias per feature',
+    );
+    return this.record(x.shape, () => {
+      const { mean, variance } = tf.moments(this.valueOf(x), -1, true);
+      const centred = tf.sub(this.valueOf(x), mean);
+      const normal = tf.div(centred, tf.sqrt(tf.add(variance, NORM_EPSILON)));
+      return tf.add(tf.mul(normal, this.valueOf(gain)), this.valueOf(bias));
+    });
+  }
+
+  rmsNorm(x: Tensor, gain: Tensor): Tensor {
+    const { tf } = this;
+    assert(gain.shape.join() === `${x.shape.at(-1) ?? 0}`, 'rmsNorm: one gain per feature');
+    return this.record(x.shape, () => {
+      const square = tf.mean(tf.square(this.valueOf(x)), -1, true);
+      return tf.mul(tf.div(this.valueOf(x), tf.sqrt(tf.add(square, NORM_EPSILON))), this.valueOf(gain));
+    });
+  }
+
+  slice(x: Tensor, start: number, count: number): Tensor {
+    const width = x.shape.at(-1) ?? 0;
+    assert(start >= 0 && count > 0 && start + count <= width, 'slice: a block of the features');
+    const leading = x.shape.slice(0, -1);
+    return this.record([...leading, count], () =>
+      this.tf.slice(this.valueOf(x), [...leading.map(() => 0), start], [...leading, count]),
+    );
+  }
+
+  silu(x: Tensor): Tensor {
+    return this.record(x.shape, () => this.tf.mul(this.valueOf(x), this.tf.sigmoid(this.valueOf(x))));
+  }
+
+  gelu(x: Tensor): Tensor {
+    const { tf } = this;
+    return this.record(x.shape, () => {
+      const value = this.valueOf(x);
+      const cube = tf.mul(tf.mul(value, tf.square(value)), 0.044715);
+      const t = tf.tanh(tf.mul(tf.add(value, cube), Math.sqrt(2 / Math.PI)));
+      return tf.mul(tf.mul(value, 0.5), tf.add(t, 1));
+    });
+  }
+
+  softplus(x: Tensor): Tensor {
+    return this.record(x.shape, () => this.tf.softplus(this.valueOf(x)));
+  }
+
+  squaredRelu(x: Tensor): Tensor {
+    return this.record(x.shape, () => this.tf.square(this.tf.relu(this.valueOf(x))));
   }
 
   sigmoid(x: Tensor): Tensor {

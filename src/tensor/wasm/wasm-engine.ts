@@ -5,47 +5,50 @@
  * Gradients: going backward, the first operation that contributes to a tensor's gradient writes it and later ones
  * add to it. Which is first is known at compile time, so nothing needs to be zeroed between runs.
  */
-import { assert } from '../core/errors.ts';
-import type { Kernels } from '../kernels/kernels.ts';
-import type { Built, CompileOptions, Engine, Operations, Program } from './engine.ts';
-import { WasmOperations } from './wasm-operations.ts';
-import type { RecordedTensor } from './wasm-operations.ts';
+import { assert } from '../../core/errors.ts';
+import type { Kernels } from '../../kernels/kernels.ts';
+import type { Built, CompileOptions, Engine, Operations, Program } from '../engine.ts';
+import { Recorder } from './recorder.ts';
+import type { RecordedTensor } from './recorder.ts';
+import { createWasmOperations } from './wasm-operations.ts';
 
 /** @param kernels an instance of its own: programs take their memory from it and never give it back */
 export function createWasmEngine(kernels: Kernels): Engine {
   return {
     name: `wasm-${kernels.variant}`,
     compile(build: (operations: Operations) => Built, options: CompileOptions): Program {
-      const operations = new WasmOperations(kernels, options);
-      const built = build(operations);
-      return new WasmProgram(kernels, operations, built);
+      const recorder = new Recorder(kernels, options);
+      const built = build(createWasmOperations(recorder));
+      return new WasmProgram(recorder, built);
     },
   };
 }
 
 class WasmProgram implements Program {
   readonly parameterNames: readonly string[];
-  private readonly operations: WasmOperations;
+  private readonly recorder: Recorder;
   private readonly values = new Map<string, Float32Array>();
   private readonly gradients = new Map<string, Float32Array>();
   private readonly forward: readonly (() => void)[];
   private readonly backward: readonly (() => void)[];
+  private readonly loss: () => number;
 
-  constructor(kernels: Kernels, operations: WasmOperations, built: Built) {
-    this.operations = operations;
-    const { forward, backward } = operations.finish(built.loss);
+  constructor(recorder: Recorder, built: Built) {
+    this.recorder = recorder;
+    const { forward, backward, loss } = recorder.finish(built.losses);
     this.forward = forward;
     this.backward = backward;
-    this.parameterNames = [...operations.parameters.keys()];
-    const { arena } = kernels;
+    this.loss = loss;
+    this.parameterNames = [...recorder.parameters.keys()];
+    const { arena } = recorder.kernels;
     const view = (tensor: RecordedTensor): Float32Array => arena.float32(tensor.ptr, tensor.count);
-    for (const [name, tensor] of operations.inputs) this.values.set(name, view(tensor));
-    for (const [name, tensor] of operations.parameters) {
+    for (const [name, tensor] of recorder.inputs) this.values.set(name, view(tensor));
+    for (const [name, tensor] of recorder.parameters) {
       this.values.set(name, view(tensor));
       this.gradients.set(name, arena.float32(tensor.gradientPtr, tensor.count));
     }
     for (const [name, tensor] of Object.entries(built.outputs)) {
-      this.values.set(name, view(operations.recorded(tensor)));
+      this.values.set(name, view(recorder.recorded(tensor)));
     }
   }
 
@@ -56,17 +59,17 @@ class WasmProgram implements Program {
   }
 
   evaluate(): number {
-    this.operations.isTraining = false;
+    this.recorder.isTraining = false;
     for (const call of this.forward) call();
-    return this.operations.lossValue;
+    return this.loss();
   }
 
   run(step: number): number {
-    this.operations.isTraining = true;
-    this.operations.step = step;
+    this.recorder.isTraining = true;
+    this.recorder.step = step;
     for (const call of this.forward) call();
     for (const call of this.backward) call();
-    return this.operations.lossValue;
+    return this.loss();
   }
 
   read(name: string): Float32Array {

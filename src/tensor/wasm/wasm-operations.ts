@@ -1,0 +1,40 @@
+/** Every operation on the wasm engine: one line each, what it does is in the files beside this one. */
+import type { Operations } from '../engine.ts';
+import { recordDropout } from './dropout.ts';
+import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
+import { recordGruScan } from './gru-scan.ts';
+import { recordLinear } from './linear.ts';
+import { recordSquaredError } from './loss.ts';
+import { recordLayerNorm, recordRmsNorm } from './norms.ts';
+import type { Recorder } from './recorder.ts';
+import { recordSlice } from './slice.ts';
+
+export function createWasmOperations(recorder: Recorder): Operations {
+  return {
+    input(name, shape) {
+      const tensor = recorder.create(shape, false);
+      recorder.inputs.set(name, tensor);
+      return tensor;
+    },
+    parameter(name, shape) {
+      const tensor = recorder.create(shape, true);
+      recorder.parameters.set(name, tensor);
+      return tensor;
+    },
+    linear: (x, weight, bias) => recordLinear(recorder, x, weight, bias),
+    gruScan: (gateInputs, weightHh, biasHh) => recordGruScan(recorder, gateInputs, weightHh, biasHh),
+    dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
+    layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
+    rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
+    slice: (x, start, count) => recordSlice(recorder, x, start, count),
+    sigmoid: (x) => recordActivation(recorder, x, 'sigmoid'),
+    tanh: (x) => recordActivation(recorder, x, 'tanh'),
+    silu: (x) => recordActivation(recorder, x, 'silu'),
+    gelu: (x) => recordActivation(recorder, x, 'gelu'),
+    softplus: (x) => recordActivation(recorder, x, 'softplus'),
+    squaredRelu: (x) => recordActivation(recorder, x, 'squaredRelu'),
+    add: (a, b) => recordAdd(recorder, a, b),
+    multiply: (a, b) => recordMultiply(recorder, a, b),
+    squaredError: (prediction, target, weight) => recordSquaredError(recorder, prediction, target, weight),
+  };
+}

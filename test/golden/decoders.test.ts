@@ -1,0 +1,6 @@
+/** Every kind that is trained by gradient against PyTorch: two golden files each, tools/golden/KIND.py. */
+import { describeDecoderGolden } from '../compliance/golden.ts';
+import { gru } from '../../src/decoders/gru/index.ts';
+
+describeDecoderGolden(gru, 'gru-1');
+describeDecoderGolden(gru, 'gru-2');
