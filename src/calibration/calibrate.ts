@@ -39,6 +39,8 @@ export interface Calibration {
   /** Gradient steps; 0 for closed-form kinds. */
   stepCount: number;
   trainSeconds: number;
+  /** Mean R2 on the validation part, which choices are made by. */
+  validationR2: number;
   /** On the test part. */
   test: DecodingMetrics;
   /** The ridge baseline on the same part. */
@@ -58,7 +60,7 @@ export async function calibrate(
   const kind = findDecoderKind(options.kind);
   const splits = splitBins(recording.binCount);
   const startNs = host.clock.nowNs();
-  const { fitted, stepCount, provenance } = await fit(recording, splits, kind, options, host);
+  const { fitted, stepCount, validationR2, provenance } = await fit(recording, splits, kind, options, host);
   const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
   const test = score(recording, splits, kind, fitted, host);
   const baseline =
@@ -70,6 +72,7 @@ export async function calibrate(
     binCount: recording.binCount,
     splits,
     ...provenance,
+    validationR2,
     trainSeconds,
     testR2: test.r2,
     testR2Mean: test.r2Mean,
@@ -80,6 +83,7 @@ export async function calibrate(
     parameterCount: layoutParameters(kind.parameters(fitted.config, fitted.shape)).count,
     stepCount,
     trainSeconds,
+    validationR2,
     test,
     baseline,
   };
@@ -91,7 +95,12 @@ async function fit(
   kind: DecoderKind,
   options: CalibrationOptions,
   host: CalibrationHost,
-): Promise<{ fitted: Fitted; stepCount: number; provenance: Record<string, unknown> }> {
+): Promise<{
+  fitted: Fitted;
+  stepCount: number;
+  validationR2: number;
+  provenance: Record<string, unknown>;
+}> {
   if (kind.training === 'gradient') {
     const config = parseConfig(kind, options.config ?? {});
     const onProgress = options.onProgress ?? ((): void => undefined);
@@ -107,6 +116,7 @@ async function fit(
     return {
       fitted: result.model,
       stepCount: result.options.stepCount,
+      validationR2: result.trained.bestR2,
       provenance: {
         training: result.options,
         threadCount: result.threadCount,
@@ -118,10 +128,10 @@ async function fit(
   await host.yieldToHost();
   if (kind.name === 'kalman') {
     const { model, validationR2 } = fitKalman(recording, splits, host.makeKernels());
-    return { fitted: model, stepCount: 0, provenance: { validationR2 } };
+    return { fitted: model, stepCount: 0, validationR2, provenance: {} };
   }
   const { model, penalty, validationR2 } = fitWiener(recording, splits);
-  return { fitted: model, stepCount: 0, provenance: { penalty, validationR2 } };
+  return { fitted: model, stepCount: 0, validationR2, provenance: { penalty } };
 }
 
 function score(

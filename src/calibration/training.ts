@@ -55,6 +55,8 @@ export interface Training {
 export interface Trained {
   tensors: Tensors;
   bestStep: number;
+  /** Mean R2 on the validation part after that step. */
+  bestR2: number;
   checks: { step: number; loss: number; validationR2: number }[];
 }
 
@@ -68,8 +70,7 @@ export async function trainDecoder(training: Training): Promise<Trained> {
   flatten(layout, kind.initialise(plan.config, plan.shape, rng), optimiser.parameters);
   const starts = new Int32Array(plan.batchCount);
   const checkSteps = checkSchedule(stepCount, options.checkCount);
-  const trained: Trained = { tensors: {}, bestStep: 0, checks: [] };
-  let bestR2 = -Infinity;
+  const trained: Trained = { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
   let validationR2 = Number.NaN;
   for (let step = 1; step <= stepCount; step++) {
     sampler.sample(rng, starts);
@@ -80,8 +81,8 @@ export async function trainDecoder(training: Training): Promise<Trained> {
       const tensors = unflatten(layout, optimiser.parameters);
       validationR2 = training.validate(tensors);
       trained.checks.push({ step, loss, validationR2 });
-      if (validationR2 > bestR2) {
-        bestR2 = validationR2;
+      if (validationR2 > trained.bestR2) {
+        trained.bestR2 = validationR2;
         trained.tensors = tensors;
         trained.bestStep = step;
       }
