@@ -86,7 +86,10 @@ async function checkDescription({ paced, unpaced }: SourceSubject): Promise<void
 
 async function checkOrder({ paced, unpaced }: SourceSubject): Promise<void> {
   for (const make of [paced, unpaced]) {
-    const refused: unknown = expect.objectContaining({ code: 'ACQ_SOURCE_STATE', tip: expect.any(String) as string });
+    const refused: unknown = expect.objectContaining({
+      code: 'ACQ_SOURCE_STATE',
+      tip: expect.any(String) as string,
+    });
     const ring = new DrainedRing(ringLayout(await make(new TickingClock()).open(), 4));
     const begin = (source: ReturnType<SourceMaker>): Promise<void> => {
       const stopped = new StopSignal();
