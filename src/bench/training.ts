@@ -58,18 +58,29 @@ export async function benchTraining(options: TrainingBenchOptions): Promise<Trai
     seed,
   };
   const variants: KernelVariant[] = availableVariant() === 'relaxed' ? ['simd', 'relaxed'] : ['simd'];
-  const contestants: Contestant[] = [];
-  for (const variant of variants) {
-    for (const threadCount of options.threadCounts) {
-      contestants.push(await createContestant(plan, data, variant, threadCount));
-    }
-  }
   const starts = Int32Array.from({ length: batchCount }, () => rng.integer(binCount - windowBins));
-  const rows = contestants.map((contestant) => ({
-    contestant,
-    gradientError: verify(contestant, starts, rng),
-  }));
-  for (let round = -WARM_UP_ROUNDS; round < options.roundCount; round++) {
+  const contestants: Contestant[] = [];
+  try {
+    for (const variant of variants) {
+      for (const threadCount of options.threadCounts) {
+        contestants.push(await createContestant(plan, data, variant, threadCount));
+      }
+    }
+    return measure(contestants, starts, options.roundCount, rng);
+  } finally {
+    for (const { pool } of contestants) pool.close();
+  }
+}
+
+/** @throws BetzError CAL_GRADIENT_WRONG */
+function measure(
+  contestants: readonly Contestant[],
+  starts: Int32Array,
+  roundCount: number,
+  rng: Rng,
+): TrainingBenchRow[] {
+  const gradientErrors = contestants.map((contestant) => verify(contestant, starts, rng));
+  for (let round = -WARM_UP_ROUNDS; round < roundCount; round++) {
     for (const { pool, optimiser, timesMs } of contestants) {
       const start = performance.now();
       pool.run(round + WARM_UP_ROUNDS, optimiser.parameters, starts, optimiser.gradients);
@@ -77,11 +88,10 @@ export async function benchTraining(options: TrainingBenchOptions): Promise<Trai
       if (round >= 0) timesMs.push(performance.now() - start);
     }
   }
-  for (const { pool } of contestants) pool.close();
-  return rows.map(({ contestant: { variant, threadCount, timesMs }, gradientError }) => ({
+  return contestants.map(({ variant, threadCount, timesMs }, index) => ({
     variant,
     threadCount,
-    gradientError,
+    gradientError: gradientErrors[index],
     stepMsMedian: median(timesMs),
     stepMsMin: Math.min(...timesMs),
     stepMsMax: Math.max(...timesMs),
@@ -107,7 +117,7 @@ async function createContestant(
   const optimiser = new AdamW(loadKernels({ variant }), layout.count);
   const initial = gru.initialise(plan.config, plan.shape, new Rng(plan.seed));
   for (const { name, offset } of layout.entries) optimiser.parameters.set(initial[name].data, offset);
-  return { variant, threadCount, pool, optimiser, timesMs: [] };
+  return { variant, threadCount: pool.threadCount, pool, optimiser, timesMs: [] };
 }
 
 /** @throws BetzError CAL_GRADIENT_WRONG */

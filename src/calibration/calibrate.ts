@@ -15,6 +15,7 @@ import { decodeRange } from './decode-range.ts';
 import { layoutParameters } from './gradient-shard.ts';
 import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
+import { expectMovement } from './normalisation.ts';
 import { splitBins } from './splits.ts';
 import type { Splits } from './splits.ts';
 import type { TrainingOptions, TrainingProgress } from './training.ts';
@@ -59,6 +60,8 @@ export async function calibrate(
 ): Promise<Calibration> {
   const kind = findDecoderKind(options.kind);
   const splits = splitBins(recording.binCount);
+  // What cannot be scored is found out before the training, which may take minutes.
+  for (const range of [splits.validation, splits.test]) expectMovement(recording.target, range);
   const startNs = host.clock.nowNs();
   const { fitted, stepCount, validationR2, provenance } = await fit(recording, splits, kind, options, host);
   const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;

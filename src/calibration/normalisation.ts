@@ -25,16 +25,21 @@ export function fitNormalisation(
       tip: 'Check the electrode connections and the spike thresholds, then record again.',
     });
   }
+  expectMovement(target, range);
   const output = columnMoments(target.values, target.labels.length, range);
-  output.deviations.forEach((deviation, index) => {
-    if (deviation === 0) throw constantTarget(target.name, target.labels[index], range);
-  });
   return {
     featureMean: Float32Array.from(feature.means),
     featureScale: Float32Array.from(feature.deviations, (d) => (d === 0 ? 0 : 1 / d)),
     outputMean: Float32Array.from(output.means),
     outputScale: Float32Array.from(output.deviations),
   };
+}
+
+/** @throws BetzError CAL_TARGET_CONSTANT */
+export function expectMovement({ name, labels, values }: BinnedTarget, range: BinRange): void {
+  columnMoments(values, labels.length, range).deviations.forEach((deviation, index) => {
+    if (deviation === 0) throw constantTarget(name, labels[index], range);
+  });
 }
 
 export function constantTarget(name: string, label: string, range: BinRange): BetzError {

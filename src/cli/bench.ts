@@ -11,6 +11,7 @@ import { parseCount, parsePositive, parsePositiveInteger, parsePositiveIntegers 
 export function benchCommand(): Command {
   return new Command('bench')
     .description('Measure Betz on this machine.')
+    .addHelpText('after', '\nExample:\n  $ betz bench latency --hidden 256 --seconds 10')
     .addCommand(latencyCommand())
     .addCommand(trainingCommand());
 }

@@ -1,11 +1,13 @@
 /** `betz calibrate`: makes a model from a recording. */
 import { basename, join } from 'node:path';
-import { mkdirSync } from 'node:fs';
 import { Command } from 'commander';
 import { assertModelPathWritable, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
+import type { DecoderKind } from '../decoders/decoder.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
+import { DefaultFolder } from './default-folder.ts';
+import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
@@ -54,12 +56,14 @@ export function calibrateCommand(): Command {
 
 async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const { decoder, recording: path, seed } = options;
-  findDecoderKind(decoder);
+  refuseForeignOptions(options, findDecoderKind(decoder));
   const recording = openBinnedRecording(path, options);
-  const out = options.out ?? defaultOut(path, decoder);
-  assertModelPathWritable(out);
+  const folder = options.out === undefined ? new DefaultFolder('models') : undefined;
+  const out =
+    options.out ?? join('models', `${basename(path).replace(/\.[^.]+$/, '')}-${decoder}.safetensors`);
   const interrupt = listenForInterrupt('stopping; no model will be written');
   try {
+    assertModelPathWritable(out);
     const { model, parameterCount, stepCount, trainSeconds, test, baseline } = await calibrateWithProgress(
       recording,
       {
@@ -94,10 +98,19 @@ async function runCalibrate(options: CalibrateOptions): Promise<void> {
     );
   } finally {
     interrupt.dispose();
+    folder?.removeIfUnused();
   }
 }
 
-function defaultOut(recordingPath: string, decoder: string): string {
-  mkdirSync('models', { recursive: true });
-  return join('models', `${basename(recordingPath).replace(/\.[^.]+$/, '')}-${decoder}.safetensors`);
+/** Options of gradient training mean nothing to a fit in closed form: say so instead of ignoring them. */
+function refuseForeignOptions(options: CalibrateOptions, kind: DecoderKind): void {
+  if (kind.training === 'gradient') return;
+  for (const name of ['hidden', 'steps'] as const) {
+    if (options[name] === undefined) continue;
+    throw usageError(
+      `--${name} means nothing to a ${kind.name} decoder`,
+      options[name],
+      'Leave it out, or choose --decoder gru.',
+    );
+  }
 }

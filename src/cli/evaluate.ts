@@ -9,7 +9,7 @@ import { findDecoderKind } from '../decoders/registry.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { readModelFile } from '../host/model-store.ts';
 import { named, namedR2, r2Text } from './metrics-text.ts';
-import { openBinnedRecording } from './open-data.ts';
+import { openForModel } from './open-data.ts';
 import { parseFraction } from './option-parsers.ts';
 
 interface EvaluateOptions {
@@ -40,8 +40,8 @@ export function evaluateCommand(): Command {
 
 function runEvaluate(options: EvaluateOptions): void {
   const { model } = readModelFile(options.model);
-  const recording = openBinnedRecording(options.recording, { target: model.output.name, binMs: model.binMs });
-  checkFit(model, recording);
+  const recording = openForModel(options.recording, model);
+  checkComparable(model, recording);
   const range = { startBin: Math.floor(recording.binCount * options.from), endBin: recording.binCount };
   const decoder = findDecoderKind(model.kind).createDecoder(model, loadKernels());
   const outputs = decodeRange(decoder, model, recording, range);
@@ -68,15 +68,14 @@ function runEvaluate(options: EvaluateOptions): void {
   );
 }
 
-/** @throws BetzError DEC_CHANNEL_COUNT_MISMATCH */
-function checkFit(model: Model, recording: BinnedRecording): void {
-  if (model.shape.inputCount === recording.channels.length) return;
+/** The same quantities in the same order and unit, or R2 means nothing. @throws BetzError DEC_OUTPUT_MISMATCH */
+function checkComparable({ output }: Model, { target }: BinnedRecording): void {
+  const describe = ({ name, labels, unit }: Model['output']): string =>
+    `${name} ${labels.join(', ')} in ${unit}`;
+  if (describe(output) === describe(target)) return;
   throw new BetzError(
-    'DEC_CHANNEL_COUNT_MISMATCH',
-    `the model decodes ${model.shape.inputCount} channels, and the recording has ${recording.channels.length}`,
-    {
-      value: recording.channels.length,
-      tip: 'Use a model that was calibrated on this array, or calibrate one.',
-    },
+    'DEC_OUTPUT_MISMATCH',
+    `the model decodes ${describe(output)}, and the recording has ${describe(target)}`,
+    { value: describe(target), tip: 'Calibrate a model on this behaviour.' },
   );
 }

@@ -15,12 +15,7 @@ export function usageError(message: string, value: unknown, tip: string): BetzEr
 
 export function reportFailure(error: unknown, isJson: boolean): number {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return EXIT.ok; // --help, --version
-    const message = error.message.replace(/^error: /, '');
-    return reportFailure(
-      usageError(message, undefined, 'See `betz --help`, or `betz COMMAND --help`.'),
-      isJson,
-    );
+    return error.exitCode === 0 ? EXIT.ok : reportFailure(commandError(error), isJson); // 0: --help, --version
   }
   const failure = error instanceof BetzError ? error : internalError(error);
   process.stderr.write(`error ${failure.code}: ${failure.message}\n`);
@@ -28,6 +23,15 @@ export function reportFailure(error: unknown, isJson: boolean): number {
   process.stderr.write(`  tip: ${failure.tip}\n`);
   if (isJson) process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
   return isUsage(failure.code) ? EXIT.usage : EXIT.failed;
+}
+
+function commandError({ code, message }: CommanderError): BetzError {
+  // It has printed the help because no command, or an unknown one, was named.
+  if (code === 'commander.help') {
+    return usageError('no known command was given', undefined, 'Choose one of those listed above.');
+  }
+  const text = message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/s, '; did you mean $1?');
+  return usageError(text, undefined, 'See `betz --help`, or `betz COMMAND --help`.');
 }
 
 function isUsage(code: ErrorCode): boolean {
@@ -43,5 +47,5 @@ function internalError(error: unknown): BetzError {
 }
 
 function formatValue(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
 }

@@ -3,29 +3,40 @@ import { BetzError } from '../core/errors.ts';
 import { EXIT } from './failure.ts';
 
 export interface Interrupt {
-  /** Aborted by the first Ctrl-C (or a polite kill). */
+  /** Aborted by the first Ctrl-C, a polite kill, or the loss of whoever reads our output (`betz run | head`). */
   readonly signal: AbortSignal;
+  /** From now on the hint is told by `tell`, e.g. because a view owns the screen. */
+  tellBy(tell: (text: string) => void): void;
   dispose(): void;
 }
 
 /** @param hint what is happening now, said after the first Ctrl-C */
 export function listenForInterrupt(hint: string): Interrupt {
   const controller = new AbortController();
+  let tell = writeLine;
   const onSignal = (): void => {
     if (controller.signal.aborted) {
-      if (process.stderr.isTTY) process.stderr.write('\u001b[?25h'); // a progress bar or view may have hidden the cursor
+      showCursor();
       process.exit(EXIT.interrupted);
     }
-    process.stderr.write(`\n${hint} (Ctrl-C again to end at once)\n`);
+    controller.abort(); // before anything is told, so that a progress bar is off the line
+    tell(`${hint} (Ctrl-C again to end at once)`);
+  };
+  const onOutputLost = (): void => {
     controller.abort();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.stdout.on('error', onOutputLost);
   return {
     signal: controller.signal,
+    tellBy: (other) => {
+      tell = other;
+    },
     dispose: () => {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      process.stdout.off('error', onOutputLost);
     },
   };
 }
@@ -33,4 +44,14 @@ export function listenForInterrupt(hint: string): Interrupt {
 /** Thrown by a computation that was told to stop before it had a result. */
 export function interruptedError(): BetzError {
   return new BetzError('CFG_INTERRUPTED', 'stopped before it was done', { tip: 'Nothing was written.' });
+}
+
+/** A terminal has echoed ^C where the line begins. */
+function writeLine(text: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${text}\n`);
+}
+
+/** A progress bar or a view may have hidden it. */
+function showCursor(): void {
+  [process.stderr, process.stdout].find((stream) => stream.isTTY)?.write('\u001b[?25h');
 }

@@ -1,5 +1,7 @@
 /** Recording files as the commands use them. */
+import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
 import { binRecording } from '../recording/bin-recording.ts';
 import { openRecording } from '../recording/open-recording.ts';
 
@@ -14,4 +16,30 @@ export function openBinnedRecording(path: string, options: RecordingOptions): Bi
     ...(options.target === undefined ? {} : { targetName: options.target }),
     ...(options.binMs === undefined ? {} : { binMs: options.binMs }),
   });
+}
+
+/**
+ * Opens a recording that the model is to decode, in the model's bins.
+ * @throws BetzError DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH, LOG_*
+ */
+export function openForModel(path: string, model: Model, targetName = model.output.name): BinnedRecording {
+  const recording = openRecording(path);
+  const channelCount = recording.channels.length;
+  if (channelCount !== model.shape.inputCount) {
+    throw new BetzError(
+      'DEC_CHANNEL_COUNT_MISMATCH',
+      `the model decodes ${model.shape.inputCount} channels, and the recording has ${channelCount}`,
+      { value: channelCount, tip: 'Use a model that was calibrated on this array, or calibrate one.' },
+    );
+  }
+  try {
+    return binRecording(recording, { targetName, binMs: model.binMs });
+  } catch (cause) {
+    if (!(cause instanceof BetzError && cause.code === 'LOG_BIN_WIDTH')) throw cause;
+    throw new BetzError(
+      'DEC_BIN_MISMATCH',
+      `the model decodes bins of ${model.binMs} ms, and ${cause.message}`,
+      { value: model.binMs, tip: 'Use a model that was calibrated on such bins, or calibrate one.', cause },
+    );
+  }
 }

@@ -1,9 +1,10 @@
 /** From the options of `betz run` to a source, and to the data that a decoder is calibrated on when no model is given. */
 import { frameAfter, simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
 import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { usageError } from './failure.ts';
-import { openBinnedRecording } from './open-data.ts';
+import { openBinnedRecording, openForModel } from './open-data.ts';
 
 export interface RunSourceOptions {
   source?: string;
@@ -35,26 +36,23 @@ const SIMULATED_BIN_MS = 20;
 const FIRST_UNSEEN = 0.8;
 
 /**
- * @param modelTarget behaviour and bin width of the model that will decode; undefined when one is calibrated first
- * @throws BetzError CFG_USAGE, LOG_*
+ * @param model that will decode; undefined when one is calibrated first
+ * @throws BetzError CFG_USAGE, DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH, LOG_*
  */
-export function chooseSource(
-  options: RunSourceOptions,
-  modelTarget: { name: string; binMs: number } | undefined,
-): RunSource {
+export function chooseSource(options: RunSourceOptions, model: Model | undefined): RunSource {
   const source = options.source ?? (options.recording === undefined ? 'simulated' : 'replay');
-  if (source === 'replay') return replaySource(options, modelTarget);
+  if (source === 'replay') return replaySource(options, model);
   if (source !== 'simulated') {
     throw usageError(`there is no source '${source}'`, source, "Choose 'simulated' or 'replay'.");
   }
   refuse(options, ['recording', 'from', 'target'], 'replay');
-  return simulatedSource(options, modelTarget);
+  return simulatedSource(options, model);
 }
 
-function simulatedSource(options: RunSourceOptions, modelTarget: { binMs: number } | undefined): RunSource {
+function simulatedSource(options: RunSourceOptions, model: Model | undefined): RunSource {
   const { seed, speed, duration } = options;
   const array = { seed, day: options.day ?? 0, channelCount: options.channels ?? 96 };
-  const binMs = modelTarget?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
+  const binMs = model?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
   return {
     worker: {
       kind: 'simulated',
@@ -71,22 +69,15 @@ function simulatedSource(options: RunSourceOptions, modelTarget: { binMs: number
   };
 }
 
-function replaySource(
-  options: RunSourceOptions,
-  modelTarget: { name: string; binMs: number } | undefined,
-): RunSource {
+function replaySource(options: RunSourceOptions, model: Model | undefined): RunSource {
   refuse(options, ['channels', 'day'], 'simulated');
   const { recording: path, speed, duration } = options;
   if (path === undefined) {
     throw usageError('a replay needs a recording', undefined, 'Add --recording FILE.');
   }
-  const target = options.target ?? modelTarget?.name;
-  const binMs = options.binMs ?? modelTarget?.binMs;
-  const recording = openBinnedRecording(path, {
-    ...(target === undefined ? {} : { target }),
-    ...(binMs === undefined ? {} : { binMs }),
-  });
-  const from = options.from ?? (modelTarget === undefined ? FIRST_UNSEEN : 0);
+  const recording =
+    model === undefined ? openBinnedRecording(path, options) : openForModel(path, model, options.target);
+  const from = options.from ?? (model === undefined ? FIRST_UNSEEN : 0);
   const firstBin = Math.floor(recording.binCount * from);
   const endBin =
     duration === undefined

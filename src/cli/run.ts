@@ -1,5 +1,5 @@
 /** `betz run`: decodes a source live, calibrating first when no model is given. */
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Model } from '../decoders/decoder.ts';
@@ -7,11 +7,14 @@ import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
+import { AppendFile } from '../recording/append-file.ts';
 import { RecordingSink } from '../runtime/recording-sink.ts';
 import { Session } from '../runtime/session.ts';
 import type { SessionSummary } from '../runtime/session-summary.ts';
 import type { Sink } from '../runtime/sink.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
+import { DefaultFolder } from './default-folder.ts';
+import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import type { Interrupt } from './interrupt.ts';
 import { r2Text } from './metrics-text.ts';
@@ -96,19 +99,21 @@ Examples:
 }
 
 async function runRun(options: RunOptions): Promise<void> {
+  refuseBesideModel(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model).model;
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
-  const source = chooseSource(
-    options,
-    loaded === undefined ? undefined : { name: loaded.output.name, binMs: loaded.binMs },
-  );
+  const source = chooseSource(options, loaded);
+  const { recordPath, folder } = chooseRecordPath(options);
   const interrupt = listenForInterrupt('stopping');
   try {
+    if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
-    const summary = await runSession(options, source, model, interrupt);
-    if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    const summary = await runSession(options, source, model, recordPath, interrupt);
+    if (options.json)
+      process.stdout.write(`${JSON.stringify({ ...summary, recording: recordPath ?? null })}\n`);
   } finally {
     interrupt.dispose();
+    folder?.removeIfUnused();
   }
 }
 
@@ -116,7 +121,7 @@ async function calibrateFirst(options: RunOptions, source: RunSource, interrupt:
   const data = source.calibrationData();
   const seconds = Math.round((data.binCount * data.binMs) / 1000);
   process.stderr.write(
-    `No model given: calibrating on ${seconds} s of ${data.name}, ${data.channels.length} channels.\n`,
+    `No model: calibrating on ${seconds} s of ${data.name}, ${data.channels.length} channels.\n`,
   );
   const { model, test, baseline } = await calibrateWithProgress(
     data,
@@ -135,12 +140,12 @@ async function runSession(
   options: RunOptions,
   source: RunSource,
   model: Model,
+  recordPath: string | undefined,
   interrupt: Interrupt,
 ): Promise<SessionSummary> {
   const modelBytes = encodeModel(model, `betz ${version}`);
   const modelName = options.model ?? `${model.kind}, calibrated for this run`;
-  const recordPath = chooseRecordPath(options);
-  const display = new SessionDisplay(`Betz  ${source.name}   ${model.kind}`, {
+  const display = new SessionDisplay(`${model.kind}   ${source.name}`, {
     isLive: process.stdout.isTTY && options.json === undefined && options.plain === undefined,
     lines: options.json === undefined ? process.stdout : process.stderr,
     recordPath,
@@ -171,6 +176,9 @@ async function runSession(
   const stop = (): void => void session.stop().catch(() => undefined); // `done` has the error
   if (interrupt.signal.aborted) stop();
   interrupt.signal.addEventListener('abort', stop);
+  interrupt.tellBy((text) => {
+    display.tell(text);
+  });
   display.start(session);
   try {
     const summary = await session.done;
@@ -184,10 +192,31 @@ async function runSession(
   }
 }
 
+/** What decides about calibration means nothing to a model that is there: say so instead of ignoring it. */
+function refuseBesideModel({ model, decoder, binMs }: RunOptions): void {
+  if (model === undefined) return;
+  const given = decoder === undefined ? binMs : decoder;
+  if (given === undefined) return;
+  throw usageError(
+    `${decoder === undefined ? '--bin-ms' : '--decoder'} is for a run without --model`,
+    given,
+    'Leave out one of the two: a model has its decoder and its bin width.',
+  );
+}
+
 /** What is decoded live is recorded unless told otherwise; a computation at full speed only when told to. */
-function chooseRecordPath({ record, speed }: RunOptions): string | undefined {
-  if (record === false || (record === undefined && speed === 'max')) return undefined;
-  if (record !== undefined) return record;
-  mkdirSync('recordings', { recursive: true });
-  return join('recordings', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.mcap`);
+function chooseRecordPath({ record, speed }: RunOptions): { recordPath?: string; folder?: DefaultFolder } {
+  if (record === false || (record === undefined && speed === 'max')) return {};
+  if (record !== undefined) return { recordPath: record };
+  const folder = new DefaultFolder('recordings');
+  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  const pathOf = (suffix: string): string => join(folder.path, `${time}Z${suffix}.mcap`);
+  let recordPath = pathOf('');
+  for (let count = 2; existsSync(recordPath); count++) recordPath = pathOf(`-${count}`);
+  return { folder, recordPath };
+}
+
+/** Asked before a calibration, so that it is not lost to a typing error. @throws BetzError LOG_* */
+async function assertRecordingPathFree(path: string): Promise<void> {
+  await (await AppendFile.create(path, false)).discard();
 }

@@ -1,7 +1,7 @@
 /** Shows a running session: the live view on a terminal, else one line a second. */
 import type { Session } from '../runtime/session.ts';
 import { LiveTrace } from './live-trace.ts';
-import { statusLine } from './session-text.ts';
+import { signed, statusLine } from './session-text.ts';
 import { plotWidth, TerminalView } from './terminal-view.ts';
 
 export interface DisplayOptions {
@@ -82,9 +82,9 @@ export class SessionDisplay {
     if (points.length === 0) return; // nothing decoded yet
     const last = points[points.length - 1];
     const values = labels.map((label, d) => {
-      const truth = d < last.truth.length ? ` (true ${last.truth[d].toFixed(2)})` : '';
-      return `${label} ${last.output[d].toFixed(2)}${truth}`;
+      const truth = d < last.truth.length ? ` (true ${signed(last.truth[d])})` : '';
+      return `${label} ${signed(last.output[d])}${truth}`;
     });
-    this.options.lines.write(`${statusLine(status, `${values.join(' ')} ${unit}`)}\n`);
+    this.options.lines.write(`${statusLine(status, `${values.join('  ')} ${unit}`)}\n`);
   }
 }

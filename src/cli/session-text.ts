@@ -10,16 +10,21 @@ export function accuracyText({ r2, bins }: Pick<SessionStatus, 'r2' | 'bins'>): 
 
 export function latencyText(status: SessionStatus): string {
   const { p50, p99, p999, max } = status.latencyUs;
-  const [what, misses] =
-    status.latencyOf === 'endToEndLatency'
-      ? ['bin edge to output', `   ${status.deadlineMisses} missed ${status.deadlineMs} ms`]
-      : ['computing', ''];
-  return `${what} p50 ${us(p50)}  p99 ${us(p99)}  p99.9 ${us(p999)}  max ${us(max)}${misses}`;
+  const what = isTimed(status) ? 'bin edge to output' : 'computing';
+  return `${what} p50 ${us(p50)}  p99 ${us(p99)}  p99.9 ${us(p999)}  max ${us(max)}`;
 }
 
+/** undefined where there is no schedule to miss. */
+export function deadlineText(status: SessionStatus): string | undefined {
+  if (!isTimed(status)) return undefined;
+  const { deadlineMisses, bins, deadlineMs } = status;
+  return `${deadlineMisses} of ${bins} bins missed ${Number(deadlineMs.toFixed(3))} ms`;
+}
+
+/** In few words: for a view whose width is limited. */
 export function samplesText({ samples }: SessionStatus): string {
-  const { produced, received, lost, processed, dropped } = samples;
-  return `produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`;
+  const { produced, lost, processed, dropped } = samples;
+  return `processed ${processed} of ${produced}  lost ${lost}  dropped ${dropped}`;
 }
 
 /** 75 -> '01:15' */
@@ -28,9 +33,22 @@ export function durationText(seconds: number): string {
   return `${String(Math.floor(whole / 60)).padStart(2, '0')}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** One line for a log. */
+/** '+0.25', '-0.25', ' 0.00': always as wide, so that nothing jumps. */
+export function signed(value: number): string {
+  const digits = Math.abs(value).toFixed(2);
+  const sign = Number(digits) === 0 ? ' ' : value < 0 ? '-' : '+';
+  return `${sign}${digits}`;
+}
+
+/** One line for a log; the summary at the end has the rest. */
 export function statusLine(status: SessionStatus, output: string): string {
-  return `${durationText(status.seconds)}  ${output}  ${accuracyText(status)}  ${latencyText(status)}  lost ${status.samples.lost}`;
+  const { r2, latencyUs, samples, seconds } = status;
+  const accuracy = `R2 ${r2 === null ? '-' : r2['mean'].toFixed(3)}`;
+  const latency =
+    `${isTimed(status) ? 'latency' : 'computing'} p50 ${us(latencyUs.p50)}` +
+    `  p99 ${us(latencyUs.p99)}  max ${us(latencyUs.max)}`;
+  const misses = isTimed(status) ? [`${status.deadlineMisses} missed`] : [];
+  return [durationText(seconds), output, accuracy, latency, ...misses, `${samples.lost} lost`].join('  ');
 }
 
 /** Events that a person should read; undefined for the ones that are part of normal running. */
@@ -56,13 +74,23 @@ export function eventText(event: SessionEvent): string | undefined {
 }
 
 export function summaryLines(summary: SessionSummary, recordPath: string | undefined): string[] {
+  const { bins, binMs, seconds, source, model, samples } = summary;
+  const { produced, received, lost, processed, dropped } = samples;
+  const deadline = deadlineText(summary);
   return [
-    `decoded ${summary.bins} bins of ${summary.binMs} ms in ${summary.seconds.toFixed(1)} s with ${summary.model} from ${summary.source}`,
+    `decoded   ${bins} bins of ${binMs} ms in ${seconds.toFixed(1)} s`,
+    `source    ${source}`,
+    `model     ${model}`,
     `accuracy  ${accuracyText(summary)}`,
     `latency   ${latencyText(summary)}`,
-    `samples   ${samplesText(summary)}`,
+    ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
+    `samples   produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`,
     ...(recordPath === undefined ? [] : [`recording ${recordPath}`]),
   ];
+}
+
+function isTimed({ latencyOf }: SessionStatus): boolean {
+  return latencyOf === 'endToEndLatency';
 }
 
 function us(value: number): string {

@@ -4,7 +4,14 @@
  */
 import type { SessionStatus } from '../runtime/session-summary.ts';
 import type { TracePoint } from './live-trace.ts';
-import { accuracyText, durationText, latencyText, samplesText } from './session-text.ts';
+import {
+  accuracyText,
+  deadlineText,
+  durationText,
+  latencyText,
+  samplesText,
+  signed,
+} from './session-text.ts';
 
 export interface ViewContent {
   title: string;
@@ -19,10 +26,23 @@ export interface ViewContent {
   events: readonly string[];
 }
 
-const PLOT_HEIGHT = 7;
-const PLOT_WIDTH_MAX = 100;
+export interface ScreenSize {
+  columns: number;
+  rows: number;
+}
+
+/** What the view needs of a terminal. */
+export interface Screen extends ScreenSize {
+  write(text: string): unknown;
+  on(event: 'resize', listener: () => void): unknown;
+  off(event: 'resize', listener: () => void): unknown;
+}
+
+/** Rows of a plot, in the order of preference; odd, so that zero has a row of its own. */
+const PLOT_ROWS = [9, 7, 5, 3];
+const PLOT_COLUMNS_MAX = 100;
 const EVENT_LINES = 2;
-/** One row per output would flood a screen beyond this. */
+/** One plot per output would flood a screen beyond this. */
 const PLOTS_MAX = 2;
 const TRUE_MARK = '·';
 const DECODED_MARK = '•';
@@ -30,57 +50,75 @@ const BOTH_MARK = '●';
 
 /** Columns of plot that a terminal of this width shows. */
 export function plotWidth(columns: number): number {
-  return Math.max(20, Math.min(PLOT_WIDTH_MAX, columns - 12));
+  return Math.max(20, Math.min(PLOT_COLUMNS_MAX, columns - 12));
 }
 
-export function renderView(content: ViewContent, columns: number): string[] {
-  const { title, labels, unit, status, trace, recordPath, events } = content;
-  const width = plotWidth(columns);
-  const scale = symmetricScale(trace);
-  const lines = [`${title}   ${durationText(status.seconds)}`, ''];
-  labels.slice(0, PLOTS_MAX).forEach((label, dimension) => {
-    const last = trace.at(-1);
-    const truth = last?.truth[dimension];
-    lines.push(
-      `${label} in ${unit}   ${DECODED_MARK} decoded ${signed(last?.output[dimension])}` +
-        (truth === undefined ? '' : `   ${TRUE_MARK} true ${signed(truth)}`),
-      ...plotRows(trace, dimension, width, scale),
-    );
-  });
-  lines.push(
+/** At most `rows` - 1 lines of at most `columns` - 1 characters, so that the terminal neither wraps nor scrolls. */
+export function renderView(content: ViewContent, { columns, rows }: ScreenSize): string[] {
+  const { title, status, recordPath, events } = content;
+  const labels = content.labels.slice(0, PLOTS_MAX);
+  const deadline = deadlineText(status);
+  const head = [`Betz  ${durationText(status.seconds)}   ${title}`, ''];
+  const foot = [
     '',
     `accuracy  ${accuracyText(status)}`,
     `latency   ${latencyText(status)}`,
+    ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   ${samplesText(status)}`,
     `recording ${recordPath ?? 'off'}`,
-    ...events.slice(-EVENT_LINES).map((event) => `event     ${event}`),
-    '',
+    // Always as many lines, so that a first event moves nothing.
+    ...Array.from({ length: EVENT_LINES }, (_, i) => eventLine(events.slice(-EVENT_LINES).at(i))),
     'Ctrl-C ends the session.',
-  );
-  return lines.map((line) => line.slice(0, Math.max(1, columns - 1)));
+  ];
+  const free = rows - 1 - head.length - foot.length;
+  const plotRows = PLOT_ROWS.find((count) => labels.length * (1 + count) <= free) ?? 0;
+  const plots = labels.flatMap((_, dimension) => plotLines(content, dimension, plotWidth(columns), plotRows));
+  return [...head, ...plots, ...foot]
+    .slice(0, Math.max(1, rows - 1))
+    .map((line) => line.slice(0, Math.max(1, columns - 1)));
 }
 
-/** Rows of one dimension's plot, the newest bin at the right. */
-function plotRows(trace: readonly TracePoint[], dimension: number, width: number, scale: number): string[] {
-  const grid = Array.from({ length: PLOT_HEIGHT }, () => new Array<string>(width).fill(' '));
-  const shown = trace.slice(-width);
-  const rowOf = (value: number): number => {
-    const height = Math.round(((1 - value / scale) / 2) * (PLOT_HEIGHT - 1));
-    return Math.min(PLOT_HEIGHT - 1, Math.max(0, height));
+function eventLine(event: string | undefined): string {
+  return event === undefined ? '' : `event     ${event}`;
+}
+
+/** One dimension: the last values in words, and the plot, if it has rows, with the newest bin at the right. */
+function plotLines(
+  { labels, unit, trace }: ViewContent,
+  dimension: number,
+  width: number,
+  rowCount: number,
+): string[] {
+  const last = trace.at(-1);
+  const decoded = last === undefined ? '' : ` ${signed(last.output[dimension])}`;
+  const truth = last?.truth[dimension];
+  const truthText = truth === undefined ? '' : `   ${TRUE_MARK} true ${signed(truth)}`;
+  const heading = `${labels[dimension]} in ${unit}   ${DECODED_MARK} decoded${decoded}${truthText}`;
+  if (rowCount === 0) return [heading];
+
+  const scale = symmetricScale(trace);
+  const grid = Array.from({ length: rowCount }, () => new Array<string>(width).fill(' '));
+  /** undefined for a value that is not there, or is no number. */
+  const rowOf = (value: number | undefined): number | undefined => {
+    if (value === undefined || Number.isNaN(value)) return undefined;
+    const row = Math.round(((1 - value / scale) / 2) * (rowCount - 1));
+    return Math.min(rowCount - 1, Math.max(0, row));
   };
-  shown.forEach(({ output, truth }, i) => {
+  const shown = trace.slice(-width);
+  shown.forEach((point, i) => {
     const column = width - shown.length + i;
-    const decodedRow = rowOf(output[dimension]);
-    const trueRow = truth.length > dimension ? rowOf(truth[dimension]) : -1;
-    if (trueRow >= 0) grid[trueRow][column] = TRUE_MARK;
-    grid[decodedRow][column] = decodedRow === trueRow ? BOTH_MARK : DECODED_MARK;
+    const decodedRow = rowOf(point.output[dimension]);
+    const trueRow = rowOf(point.truth[dimension]);
+    if (trueRow !== undefined) grid[trueRow][column] = TRUE_MARK;
+    if (decodedRow !== undefined)
+      grid[decodedRow][column] = decodedRow === trueRow ? BOTH_MARK : DECODED_MARK;
   });
-  const middle = (PLOT_HEIGHT - 1) / 2;
-  return grid.map((cells, row) => {
-    const label =
-      row === 0 ? signed(scale) : row === middle ? signed(0) : row === PLOT_HEIGHT - 1 ? signed(-scale) : '';
-    return `${label.padStart(7)} |${cells.join('')}`;
-  });
+  const axis = new Map([
+    [0, signed(scale)],
+    [(rowCount - 1) / 2, signed(0)],
+    [rowCount - 1, signed(-scale)],
+  ]);
+  return [heading, ...grid.map((cells, row) => `${(axis.get(row) ?? '').padStart(7)} |${cells.join('')}`)];
 }
 
 /** A round limit that holds all values shown, so that the axis does not jump with every bin. */
@@ -95,32 +133,40 @@ function symmetricScale(trace: readonly TracePoint[]): number {
   return [1, 2, 5, 10].map((step) => step * power).find((limit) => limit >= largest) ?? largest;
 }
 
-function signed(value: number | undefined): string {
-  if (value === undefined) return '';
-  return `${value < 0 ? '-' : value > 0 ? '+' : ' '}${Math.abs(value).toFixed(2)}`;
-}
-
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
+const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+/** A terminal that does not tell its size is taken to be this large. */
+const DEFAULT_SIZE: ScreenSize = { columns: 80, rows: 24 };
 
 export class TerminalView {
-  private readonly stream: NodeJS.WriteStream;
+  private readonly screen: Screen;
   private drawnLines = 0;
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.stream = stream;
-    stream.write(HIDE_CURSOR);
+  constructor(screen: Screen) {
+    this.screen = screen;
+    screen.on('resize', this.clear);
+    screen.write(HIDE_CURSOR);
   }
 
   /** Replaces what was drawn before. */
   draw(content: ViewContent): void {
-    const lines = renderView(content, this.stream.columns);
+    const { columns, rows } = this.screen;
+    const size = { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
+    const lines = renderView(content, size);
     const up = this.drawnLines > 0 ? `\u001b[${this.drawnLines}A` : '';
-    this.stream.write(`${up}${lines.map((line) => `\r\u001b[2K${line}\n`).join('')}\u001b[0J`);
+    this.screen.write(`${up}${lines.map((line) => `\r\u001b[2K${line}\n`).join('')}\u001b[0J`);
     this.drawnLines = lines.length;
   }
 
   close(): void {
-    this.stream.write(SHOW_CURSOR);
+    this.screen.off('resize', this.clear);
+    this.screen.write(SHOW_CURSOR);
   }
+
+  /** Where the lines drawn before stand in a terminal of another size, nobody knows. */
+  private readonly clear = (): void => {
+    this.screen.write(CLEAR_SCREEN);
+    this.drawnLines = 0;
+  };
 }

@@ -1,4 +1,4 @@
-/** What the training threads share: plain memory, and three counters that say whose turn it is. */
+/** What the training threads share: plain memory, and counters that say whose turn it is. */
 import type { BatchPart, StepPlan, TrainingData } from '../calibration/gradient-shard.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 
@@ -12,7 +12,9 @@ export const CONTROL = {
   isClosed: 2,
   /** 1 + the step's number, as dropout masks use it. */
   step: 3,
-  count: 4,
+  /** 1: a helper failed in the step, and its result is worth nothing. */
+  hasFailed: 4,
+  count: 5,
 } as const;
 
 export interface SharedStep {

@@ -18,7 +18,11 @@ for (;;) {
   Atomics.wait(control, CONTROL.requested, done);
   if (Atomics.load(control, CONTROL.isClosed) === 1) break;
   done = Atomics.load(control, CONTROL.requested);
-  loss[0] = shard.run(control[CONTROL.step], parameters, starts, gradient);
+  try {
+    loss[0] = shard.run(control[CONTROL.step], parameters, starts, gradient);
+  } catch {
+    Atomics.store(control, CONTROL.hasFailed, 1); // the main thread is asleep and would hear of no error
+  }
   Atomics.add(control, CONTROL.finished, 1);
   Atomics.notify(control, CONTROL.finished);
 }

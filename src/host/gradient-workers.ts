@@ -22,19 +22,31 @@ const THREADS_MAX = 8;
 /** A step that takes longer than this has lost a thread. */
 const STEP_TIMEOUT_MS = 120_000;
 
+export interface GradientPoolOptions {
+  /** 1 runs everything in the calling thread. Default: one per core. */
+  threadCount?: number;
+  variant?: KernelVariant;
+  /** Another helper file than our own, and another patience with it, to test what happens when one dies. */
+  workerUrl?: URL;
+  stepTimeoutMs?: number;
+}
+
 export function defaultThreadCount(): number {
   return Math.min(THREADS_MAX, availableParallelism());
 }
 
-/** `threadCount` 1 runs everything in the calling thread. */
+/**
+ * Where there are no threads or no shared memory, everything runs in the calling thread, whatever was asked for.
+ * @throws BetzError CAL_THREAD_FAILED, CFG_MEMORY_EXHAUSTED
+ */
 export async function createGradientPool(
   kind: DecoderKind,
   plan: StepPlan,
   data: TrainingData,
-  options: { threadCount?: number; variant?: KernelVariant } = {},
+  options: GradientPoolOptions = {},
 ): Promise<GradientPool> {
   const kernels = loadKernels({ ...options, memoryBytes: TRAINING_MEMORY_BYTES });
-  const threadCount = options.threadCount ?? defaultThreadCount();
+  const threadCount = hasThreads() ? (options.threadCount ?? defaultThreadCount()) : 1;
   const usedCount = Math.max(1, Math.min(threadCount, plan.batchCount));
   if (usedCount === 1) return createLocalPool(kernels, kind, plan, data);
   const parameterCount = layoutParameters(kind.parameters(plan.config, plan.shape)).count;
@@ -45,21 +57,69 @@ export async function createGradientPool(
   };
   const sharedData = { features: toShared(data.features), targets: toShared(data.targets) };
   const [ownPart, ...helperParts] = splitBatch(plan.batchCount, usedCount);
-  const helpers = await Promise.all(
-    helperParts.map((part) => {
-      const gradient = new Float32Array(new SharedArrayBuffer(parameterCount * 4));
-      const loss = new Float64Array(new SharedArrayBuffer(8));
-      return startHelper({ plan, part, variant: kernels.variant, data: sharedData, shared, gradient, loss });
-    }),
-  );
+  // Before the helpers, so that none is left over when the memory does not suffice.
   const shard = new GradientShard(kernels, kind, plan, sharedData, ownPart);
-  return new ThreadedPool(shard, shared, helpers);
+  const { workerUrl = compiledUrl('host/gradient-worker.js'), stepTimeoutMs = STEP_TIMEOUT_MS } = options;
+  const helpers = helperParts.map((part) => {
+    const gradient = new Float32Array(new SharedArrayBuffer(parameterCount * 4));
+    const loss = new Float64Array(new SharedArrayBuffer(8));
+    return new Helper(workerUrl, {
+      plan,
+      part,
+      variant: kernels.variant,
+      data: sharedData,
+      shared,
+      gradient,
+      loss,
+    });
+  });
+  const pool = new ThreadedPool(shard, shared, helpers, stepTimeoutMs);
+  const starts = await Promise.allSettled(helpers.map((helper) => helper.ready));
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (failed === undefined) return pool;
+  pool.close();
+  throw failed.reason;
 }
 
-interface Helper {
-  worker: Worker;
-  gradient: Float32Array;
-  loss: Float64Array;
+/** Node can be told to run without either: --experimental-permission, --no-harmony-sharedarraybuffer. */
+function hasThreads(): boolean {
+  const { permission } = process as { permission?: NodeJS.ProcessPermission };
+  return typeof SharedArrayBuffer === 'function' && permission?.has('worker') !== false;
+}
+
+class Helper {
+  /** Rejects with CAL_THREAD_FAILED when it cannot start. */
+  readonly ready: Promise<void>;
+  readonly gradient: Float32Array;
+  readonly loss: Float64Array;
+  isGone = false;
+  private readonly worker: Worker;
+
+  constructor(url: URL, workerData: GradientWorkerData) {
+    this.gradient = workerData.gradient;
+    this.loss = workerData.loss;
+    this.worker = new Worker(url, { workerData });
+    this.ready = new Promise((resolve, reject) => {
+      this.worker.once('message', () => {
+        this.worker.unref(); // a sleeping helper does not keep the process alive
+        resolve();
+      });
+      this.worker.once('error', (cause: unknown) => {
+        this.isGone = true;
+        reject(
+          threadFailed('could not start', cause instanceof Error ? cause.message : String(cause), cause),
+        );
+      });
+      this.worker.once('exit', (code) => {
+        this.isGone = true;
+        reject(threadFailed('could not start', `exit code ${code}`));
+      });
+    });
+  }
+
+  terminate(): void {
+    void this.worker.terminate();
+  }
 }
 
 class ThreadedPool implements GradientPool {
@@ -67,15 +127,20 @@ class ThreadedPool implements GradientPool {
   private readonly shard: GradientShard;
   private readonly shared: SharedStep;
   private readonly helpers: readonly Helper[];
+  private readonly stepTimeoutMs: number;
 
-  constructor(shard: GradientShard, shared: SharedStep, helpers: readonly Helper[]) {
+  constructor(shard: GradientShard, shared: SharedStep, helpers: readonly Helper[], stepTimeoutMs: number) {
     this.threadCount = helpers.length + 1;
     this.shard = shard;
     this.shared = shared;
     this.helpers = helpers;
+    this.stepTimeoutMs = stepTimeoutMs;
   }
 
+  /** @throws BetzError CAL_THREAD_FAILED, CAL_THREAD_LOST */
   run(step: number, parameters: Float32Array, starts: Int32Array, gradient: Float32Array): number {
+    // One that died between two steps is known of; waiting for it would take the whole patience.
+    if (this.helpers.some((helper) => helper.isGone)) throw threadFailed('ended between two steps', step);
     const { control } = this.shared;
     this.shared.parameters.set(parameters);
     this.shared.starts.set(starts);
@@ -84,7 +149,7 @@ class ThreadedPool implements GradientPool {
     Atomics.add(control, CONTROL.requested, 1);
     Atomics.notify(control, CONTROL.requested);
     let loss = this.shard.run(step, parameters, starts, gradient);
-    this.waitForHelpers();
+    this.waitForHelpers(step);
     for (const helper of this.helpers) {
       loss += helper.loss[0];
       for (let i = 0; i < gradient.length; i++) gradient[i] += helper.gradient[i];
@@ -92,6 +157,7 @@ class ThreadedPool implements GradientPool {
     return loss;
   }
 
+  /** Helpers that sleep, or come to the end of their step, end by themselves: to end one that throws can crash Node. */
   close(): void {
     const { control } = this.shared;
     Atomics.store(control, CONTROL.isClosed, 1);
@@ -99,15 +165,17 @@ class ThreadedPool implements GradientPool {
     Atomics.notify(control, CONTROL.requested);
   }
 
-  private waitForHelpers(): void {
+  private waitForHelpers(step: number): void {
     const { control } = this.shared;
+    const timeoutMs = this.stepTimeoutMs;
     for (;;) {
       const finished = Atomics.load(control, CONTROL.finished);
+      if (Atomics.load(control, CONTROL.hasFailed) === 1) throw threadFailed('failed in a step', step);
       if (finished === this.helpers.length) return;
-      if (Atomics.wait(control, CONTROL.finished, finished, STEP_TIMEOUT_MS) === 'timed-out') {
-        for (const { worker } of this.helpers) void worker.terminate();
+      if (Atomics.wait(control, CONTROL.finished, finished, timeoutMs) === 'timed-out') {
+        for (const helper of this.helpers) helper.terminate(); // one hangs, and would not hear that the pool is closed
         throw new BetzError('CAL_THREAD_LOST', 'a training thread did not finish its step', {
-          value: `${STEP_TIMEOUT_MS} ms`,
+          value: `${timeoutMs} ms`,
           tip: 'Run with --threads 1; if that works, the machine has too little memory for more threads.',
         });
       }
@@ -115,23 +183,11 @@ class ThreadedPool implements GradientPool {
   }
 }
 
-function startHelper(workerData: GradientWorkerData): Promise<Helper> {
-  const { gradient, loss } = workerData;
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(compiledUrl('host/gradient-worker.js'), { workerData });
-    worker.once('message', () => {
-      worker.unref(); // a sleeping helper does not keep the process alive
-      resolve({ worker, gradient, loss });
-    });
-    worker.once('error', (cause) => {
-      reject(
-        new BetzError('CAL_THREAD_FAILED', 'a training thread could not start', {
-          value: cause instanceof Error ? cause.message : String(cause),
-          tip: 'Run with --threads 1.',
-          cause,
-        }),
-      );
-    });
+function threadFailed(how: string, value: unknown, cause?: unknown): BetzError {
+  return new BetzError('CAL_THREAD_FAILED', `a training thread ${how}`, {
+    value,
+    tip: 'Run with --threads 1.',
+    cause,
   });
 }
 

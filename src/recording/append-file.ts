@@ -85,9 +85,9 @@ export function writeError(path: string, cause: unknown): BetzError {
   const details = { value: path, cause };
   switch (systemCode) {
     case 'EEXIST':
-      return new BetzError('LOG_FILE_EXISTS', `there is already a file '${path}'`, {
+      return new BetzError('LOG_FILE_EXISTS', `'${path}' is there already`, {
         ...details,
-        tip: 'Choose another name, or say that the file may be overwritten.',
+        tip: 'Choose another name: a recording overwrites nothing.',
       });
     case 'ENOENT':
     case 'ENOTDIR':

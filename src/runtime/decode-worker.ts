@@ -11,6 +11,7 @@ import { rehearse } from './rehearsal.ts';
 import { SessionMemory } from './session-memory.ts';
 import type { DecodeMessage, DecodeWorkerData } from './worker-messages.ts';
 import { WorkerPort } from './worker-port.ts';
+import { collectYoungGarbage } from './young-generation.ts';
 
 const { modelBytes, wait } = workerData as DecodeWorkerData;
 const port = new WorkerPort<DecodeMessage>();
@@ -28,6 +29,7 @@ await port.serve(async () => {
   const memory = new SessionMemory(command.plan, command.buffers);
   const loop = new DecodeLoop(memory, decoder, model.features.smoothing, clock, wait);
   const isRealTime = command.plan.isRealTime && requestRealTime(REAL_TIME_PRIORITY.decode);
+  collectYoungGarbage();
   port.post({ kind: 'ready', variant: kernels.variant, isRealTime });
   garbage.begin();
   loop.run();

@@ -57,6 +57,7 @@ export class RecordingSink implements Sink {
   /** Copies the record; only where there is no schedule to keep does it wait for the disk. */
   async write(record: BinRecord): Promise<void> {
     if (this.writer === undefined) return;
+    if (this.failure !== undefined) throw this.failure; // before the writer counts the record as lost, too
     this.writer.writeBin({
       binIndex: record.binIndex,
       edgeNs: record.scheduledNs,
@@ -67,7 +68,6 @@ export class RecordingSink implements Sink {
       computeTimeUs: (record.stagedNs - record.startNs + (record.doneNs - record.decoderNs)) / 1000,
       endToEndLatencyUs: (record.doneNs - record.scheduledNs) / 1000,
     });
-    if (this.failure !== undefined) throw this.failure;
     if (!this.isPaced) await this.writer.ready();
   }
 

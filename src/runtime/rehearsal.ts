@@ -18,7 +18,7 @@ const BINS_MIN = 200;
 /** ... and JavaScript, which in the meantime allocates at every sum, after a few thousand; but time is limited. */
 const BINS_MAX = 5000;
 const TIME_MAX_NS = 200e6;
-/** Once in a while, so that the way to start anew is compiled too. */
+/** In bins, so that the way to start anew is compiled too: in chunks, a bin of many would never be complete. */
 const JOIN_EVERY = 20;
 /** Waiting is rehearsed with bins so close to each other that it takes 10 ms in all. */
 const WAITS = 500;
@@ -33,6 +33,7 @@ export function rehearse(plan: SessionPlan, decoder: Decoder, smoothing: number,
   const loop = new DecodeLoop(memory, decoder, smoothing, clock, DEFAULT_WAIT);
   const frameCount = Math.min(plan.chunks.maxFramesPerChunk, plan.framesPerBin);
   const chunksPerBin = plan.framesPerBin / frameCount;
+  const chunksPerJoin = JOIN_EVERY * Math.ceil(chunksPerBin);
   const startNs = clock.nowNs();
   const rng = new Rng(1);
   for (let chunk = 0; chunk < BINS_MAX * chunksPerBin; chunk++) {
@@ -45,7 +46,7 @@ export function rehearse(plan: SessionPlan, decoder: Decoder, smoothing: number,
     slot.header[CHUNK_HEADER.frameCount] = frameCount;
     slot.header[CHUNK_HEADER.scheduledNs] = plan.isPaced ? nowNs : Number.NaN;
     slot.header[CHUNK_HEADER.arrivalNs] = nowNs;
-    slot.header[CHUNK_HEADER.isJoin] = chunk % JOIN_EVERY === 0 ? 1 : 0;
+    slot.header[CHUNK_HEADER.isJoin] = chunk % chunksPerJoin === 0 ? 1 : 0;
     for (let i = 0; i < slot.samples.length; i++) slot.samples[i] = rng.integer(3);
     slot.truth.fill(0);
     memory.chunks.publish();

@@ -103,10 +103,11 @@ export class Session {
       DECODE_LIMITS,
     );
     const queues: SinkQueue[] = [];
+    let memory: SessionMemory | undefined;
     try {
       const { stream } = await source.waitFor('opened', OPEN_TIMEOUT_MS);
       const plan = planSession(stream, model, options.deadlineMs, options.realTime);
-      const memory = new SessionMemory(plan);
+      memory = new SessionMemory(plan);
       decode.post({ kind: 'begin', plan, buffers: memory.buffers() });
       const ready = await decode.waitFor('ready', OPEN_TIMEOUT_MS);
       const relay: { tell: (event: SessionEvent) => void } = { tell: () => undefined };
@@ -135,6 +136,7 @@ export class Session {
       };
       return session;
     } catch (error) {
+      memory?.chunks.close(); // the decode thread may wait for data already, and then reads no messages
       await Promise.all([source.close(STOP_TIMEOUT_MS), decode.close(STOP_TIMEOUT_MS)]);
       await Promise.all(queues.map((queue) => queue.close({}, STOP_TIMEOUT_MS)));
       throw error;

@@ -100,12 +100,12 @@ export class SinkQueue {
         for (const item of batch) {
           if (item.kind === 'record') {
             await this.sink.write(item.record);
-            if (this.isDrained) return; // it came too late, and was counted as lost
-            this.recordCount--;
           } else {
-            this.eventCount--;
             await this.sink.writeEvent(item.event);
           }
+          if (this.isDrained) return; // it came too late: it and what follows were given up, and counted as lost
+          if (item.kind === 'record') this.recordCount--;
+          else this.eventCount--;
         }
       }
     } catch (error) {

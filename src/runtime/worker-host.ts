@@ -37,8 +37,9 @@ export class WorkerHost<M extends Message> {
     this.worker.on('message', (message: M) => {
       this.take(message);
     });
-    this.worker.on('error', (error) => {
-      this.fail(workerDied(diedCode, error.message, error));
+    // Typed as an Error, but a worker can throw anything.
+    this.worker.on('error', (error: unknown) => {
+      this.fail(workerDied(diedCode, error instanceof Error ? error.message : String(error), error));
     });
     this.exited = new Promise((resolve) => {
       this.worker.once('exit', (code) => {

@@ -1,0 +1,35 @@
+/** The commands of the `betz` program. */
+import { Command } from 'commander';
+import { version } from '../host/version.ts';
+import { benchCommand } from './bench.ts';
+import { calibrateCommand } from './calibrate.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { runCommand } from './run.ts';
+
+/** Its errors are thrown, not printed, so that all of them look alike (failure.ts). */
+export function createProgram(): Command {
+  const program = new Command('betz')
+    .description(
+      'A real-time runtime for brain-computer interfaces. Research use only, not a medical device.',
+    )
+    .version(version)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ betz run                                        decode a simulated array, live
+  $ betz calibrate --recording data.mat --out model.safetensors
+  $ betz run --source replay --recording data.mat --model model.safetensors --from 80%`,
+    )
+    .addCommand(runCommand())
+    .addCommand(calibrateCommand())
+    .addCommand(evaluateCommand())
+    .addCommand(benchCommand());
+  silence(program);
+  return program;
+}
+
+function silence(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  command.commands.forEach(silence);
+}

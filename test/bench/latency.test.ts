@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { closedFormSubjects } from '../../src/bench/closed-form-subjects.ts';
+import { benchLatency, gruSubjects } from '../../src/bench/latency.ts';
+import type { BenchSubject, LatencyBenchOptions } from '../../src/bench/latency.ts';
+import type { Decoder } from '../../src/decoders/decoder.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
+
+const TINY: LatencyBenchOptions = {
+  inputCount: 6,
+  hiddenCounts: [4, 9],
+  warmStepCount: 20,
+  pacedSeconds: 0.003,
+  binMs: 1,
+  seed: 1,
+};
+
+/** A GRU with another step. @param change makes it from the decoder's own */
+function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
+  const [subject] = gruSubjects(TINY);
+  const { kind } = subject;
+  return {
+    ...subject,
+    kind: {
+      ...kind,
+      createDecoder: (model, kernels) => {
+        const decoder = kind.createDecoder(model, kernels);
+        const { inputCount, outputCount, stateBytes } = decoder;
+        return {
+          inputCount,
+          outputCount,
+          stateBytes,
+          step: change(decoder),
+          reset: () => {
+            decoder.reset();
+          },
+          saveState: (into) => {
+            decoder.saveState(into);
+          },
+          loadState: (from) => {
+            decoder.loadState(from);
+          },
+        };
+      },
+    },
+  };
+}
+
+describe('latency bench', () => {
+  it('times every decoder that equals its reference: GRUs of several sizes, Wiener and Kalman', () => {
+    const lines: string[] = [];
+    const subjects = [...gruSubjects(TINY), ...closedFormSubjects(TINY)];
+    const rows = benchLatency(subjects, { ...TINY, onProgress: (line) => lines.push(line) });
+    expect(rows.map(({ decoder, size }) => `${decoder} ${size}`)).toEqual([
+      'gru 6-4',
+      'gru 6-9',
+      'wiener 6',
+      'kalman 6',
+    ]);
+    expect(lines).toHaveLength(4);
+    for (const { referenceError, warmUs, pacedUs, pacedWarmedUs } of rows) {
+      expect(referenceError).toBeGreaterThan(0); // float32 against float64
+      expect(referenceError).toBeLessThan(1e-4);
+      expect([warmUs.count, pacedUs.count, pacedWarmedUs.count]).toEqual([20, 3, 3]);
+    }
+  });
+
+  it.each([
+    ['an output that is a little off', (value: number) => value * 1.01],
+    ['NaN', () => Number.NaN],
+  ])('does not time a decoder that gives %s', (_what, change) => {
+    let stepCount = 0;
+    const subject = altered((decoder) => (features, output) => {
+      stepCount++;
+      decoder.step(features, output);
+      output[1] = change(output[1]);
+    });
+    const error = betzErrorOf(() => benchLatency([subject], TINY));
+    expect(error.code).toBe('DEC_REFERENCE_MISMATCH');
+    expect(stepCount).toBe(200); // those that are compared, and none to time
+  });
+
+  it('does not time a decoder that forgets', () => {
+    const subject = altered((decoder) => (features, output) => {
+      decoder.reset();
+      decoder.step(features, output);
+    });
+    expect(betzErrorOf(() => benchLatency([subject], TINY)).code).toBe('DEC_REFERENCE_MISMATCH');
+  });
+
+  it('throws away the state of a step that only warms the caches', () => {
+    const states: string[] = [];
+    const subject = altered((decoder) => (features, output) => {
+      const state = new Uint8Array(decoder.stateBytes);
+      decoder.saveState(state);
+      states.push(state.join());
+      decoder.step(features, output);
+    });
+    benchLatency([subject], TINY);
+    // The last four steps: warming, timed, warming, timed.
+    const [firstWarming, firstTimed, secondWarming, secondTimed] = states.slice(-4);
+    expect([firstTimed, secondTimed]).toEqual([firstWarming, secondWarming]);
+    expect(secondTimed).not.toBe(firstTimed);
+  });
+});

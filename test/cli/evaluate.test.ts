@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonOf, runCli } from '../support/cli.ts';
+import { SMALL, writeSmallRecording } from '../support/cli-files.ts';
+import { calibrateReport, evaluateReport } from '../support/cli-reports.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'betz-evaluate-'));
+  writeSmallRecording(join(folder, 'small.mat'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Calibrates into `out`. @returns the R2 that it reported */
+async function calibrate(out: string, options: readonly string[]): Promise<unknown> {
+  const args = ['--recording', 'small.mat', '--out', out, '--json', ...options];
+  return calibrateReport.parse(jsonOf(await runCli(['calibrate', ...args], folder))).r2;
+}
+
+describe('betz evaluate', () => {
+  it.concurrent.each([
+    { decoder: 'wiener', options: [] },
+    { decoder: 'kalman', options: ['--bin-ms', '100'] },
+    { decoder: 'gru', options: ['--hidden', '8', '--steps', '10', '--threads', '1'] },
+  ])('finds what calibrate reported of a $decoder model', async ({ decoder, options }) => {
+    const r2 = await calibrate(decoder, ['--decoder', decoder, ...options]);
+    const args = ['--recording', 'small.mat', '--model', decoder, '--from', '80%', '--json'];
+    const result = await runCli(['evaluate', ...args], folder);
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    const bins = (0.2 * SMALL.binCount) / (options.includes('--bin-ms') ? 2 : 1);
+    const report = evaluateReport.parse(jsonOf(result));
+    expect(report).toMatchObject({ decoder, bins, r2, model: decoder, recording: 'small.mat' });
+  });
+
+  it('takes the whole recording unless told otherwise, and tells people', async () => {
+    const args = ['evaluate', '--recording', 'small.mat', '--model', 'wiener'];
+    const { code, stdout, stderr } = await runCli(args, folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      new RegExp(
+        `^wiener on small, ${SMALL.binCount} bins of 50 ms\\n` +
+          'R2 +x \\S+ {2}y \\S+ {2}mean \\S+ {2}variance-weighted \\S+\\n' +
+          'Pearson r +x \\S+ {2}y \\S+\\n$',
+      ),
+    );
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { failureOf, inFolder, jsonOf, runCli } from '../support/cli.ts';
+import type { CliFailure } from '../support/cli.ts';
+import { runHere } from '../support/cli-in-process.ts';
+
+const MISTAKES: [string, string[]][] = [
+  ['an unknown command', ['decode']],
+  ['an unknown option', ['run', '--chanels', '3']],
+  ['an option without its value', ['run', '--json', '--speed']],
+  ['an argument too many', ['run', 'data.mat']],
+  ['nothing to calibrate on', ['calibrate']],
+  ['nothing to evaluate', ['evaluate', '--model', 'a.model']],
+  ['an unknown source', ['run', '--source', 'udp']],
+  ['a replay of nothing', ['run', '--source', 'replay']],
+  ['an option of the other source', ['run', '--from', '80%']],
+  ['an option of the other source', ['run', '--recording', 'a.mat', '--day', '2']],
+  ['a model and another way to decode', ['run', '--model', 'a.model', '--decoder', 'gru']],
+  ['a model and another bin width', ['run', '--model', 'a.model', '--bin-ms', '10']],
+  ['a bad speed', ['run', '--speed', 'fast']],
+  ['a bad position', ['run', '--recording', 'a.mat', '--from', '100%']],
+  ['a bad duration', ['run', '--duration', '-1']],
+  ['a bad seed', ['run', '--seed', '1.5']],
+  ['a bad deadline', ['run', '--deadline-ms', '0']],
+  ['a bad count', ['run', '--channels', '0x10']],
+  ['a bad bin width', ['calibrate', '--recording', 'a.mat', '--bin-ms', 'ten']],
+  [
+    'hidden units for a decoder without',
+    ['calibrate', '--recording', 'a', '--decoder', 'wiener', '--hidden', '8'],
+  ],
+  ['steps for a decoder without', ['calibrate', '--recording', 'a', '--decoder', 'kalman', '--steps', '8']],
+  ['a bad list', ['bench', 'latency', '--hidden', '64,']],
+  ['no threads', ['bench', 'training', '--threads', '0']],
+];
+
+/** @returns the error, told once in each form, and nothing else */
+async function refusalOf(args: readonly string[]): Promise<CliFailure> {
+  const result = await runHere(args.includes('--json') ? args : [...args, '--json']);
+  expect(result.code).toBe(2);
+  const { error } = jsonOf(result) as { error: CliFailure };
+  const { code, message, tip } = error;
+  expect(failureOf(result)).toEqual({ code, message, tip });
+  expect(result.stderr).toMatch(/^error /);
+  return error;
+}
+
+describe('a mistake on the command line', () => {
+  it.each(MISTAKES)('%s: betz %j', async (_what, args) => {
+    expect((await refusalOf(args)).code).toBe('CFG_USAGE');
+  });
+
+  it.each([[['run']], [['calibrate', '--recording', 'a.mat']]])(
+    'an unknown decoder: betz %j; the tip lists those that there are',
+    async (command) => {
+      const { code, tip } = await refusalOf([...command, '--decoder', 'lstm']);
+      expect(code).toBe('DEC_KIND_UNKNOWN');
+      expect(tip).toMatch(/gru.*kalman.*wiener/);
+    },
+  );
+});
+
+describe('a mistake, to the program as a whole', () => {
+  it('has exit code 2, and without --json nothing on stdout', () =>
+    inFolder(async (cwd) => {
+      const result = await runCli(['run', '--chanels', '3'], cwd);
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(failureOf(result).message).toBe("unknown option '--chanels'; did you mean --channels?");
+      const json = await runCli(['calibrate', '--json'], cwd);
+      expect(json.code).toBe(2);
+      expect(jsonOf(json)).toMatchObject({ error: { code: 'CFG_USAGE' } });
+    }));
+});
