@@ -13,6 +13,7 @@
  * it was).
  */
 import type { ActivationKernels } from './exports/activations.ts';
+import type { AttentionKernels } from './exports/attention.ts';
 import type { ColumnKernels } from './exports/columns.ts';
 import type { ElementwiseKernels } from './exports/elementwise.ts';
 import type { GemmKernels } from './exports/gemm.ts';
@@ -26,6 +27,7 @@ import type { UnitActivationKernels } from './exports/unit-activations.ts';
 export interface KernelExports
   extends
     ActivationKernels,
+    AttentionKernels,
     ColumnKernels,
     ElementwiseKernels,
     GemmKernels,

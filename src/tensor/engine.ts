@@ -25,6 +25,13 @@ export interface Operations {
    */
   gruScan(gateInputs: Tensor, weightHh: Tensor, biasHh: Tensor): Tensor;
   /**
+   * Causal attention of every bin to itself and the windowBins - 1 bins before it, heads side by side:
+   * softmax(q k^T / sqrt(headWidth)) v, with q and k turned by their time (rotary.ts), which counts from 0.
+   * @param qkv [T, B, 3E], q, k, v; headCount divides E into heads of an even width
+   * @returns [T, B, E]
+   */
+  bandedAttention(qkv: Tensor, headCount: number, windowBins: number): Tensor;
+  /**
    * Zeroes elements with probability `rate` and scales the rest by 1 / (1 - rate); the identity when the program
    * does not train. The mask is hash32(seed + salt, step, global element index): the same for any thread count.
    * x [T, B, F]

@@ -137,6 +137,11 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
     expect(() => compile((ops, x) => ops.gruScan(x, parameter(ops, 3, 1), parameter(ops, 1)))).toThrow(
       'gruScan',
     );
+    for (const headCount of [1, 2]) {
+      // Widths of 1 and 1/2.
+      expect(() => compile((ops, x) => ops.bandedAttention(x, headCount, 2))).toThrow('bandedAttention');
+    }
+    expect(() => compile((ops) => ops.bandedAttention(parameter(ops, 2, 2, 6), 1, 0))).toThrow('window');
     expect(() => compile((ops, x) => ops.layerNorm(x, parameter(ops, 3), parameter(ops, 2)))).toThrow(
       'layerNorm',
     );

@@ -15,6 +15,11 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { lagBins: 3, extraStateNames: ['accelerationX'] },
     { mode: 'full', lagBins: 1, extraStateNames: ['a', 'b', 'c'] },
   ],
+  transformer: [
+    { width: 24, windowBins: 9 },
+    { width: 6, headCount: 1, layerCount: 1, windowBins: 1, feedForwardCount: 5 },
+    { width: 20, headCount: 2, layerCount: 3, windowBins: 200, feedForwardCount: 13 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

@@ -72,6 +72,28 @@ export const GRAPHS: readonly Graph[] = [
     },
   },
   {
+    name: 'banded attention, one head',
+    inputs: {},
+    parameters: { qkv: [T, B, 3 * H] },
+    predict: (ops, { qkv }) => ops.bandedAttention(ops.add(qkv, qkv), 1, 3),
+  },
+  {
+    name: 'banded attention of data, a window longer than the sequence, heads of two',
+    inputs: { qkv: [T, B, 3 * H] },
+    parameters: { w: [3 * H, H] },
+    predict: (ops, { qkv, w }) => ops.bandedAttention(ops.linear(ops.bandedAttention(qkv, 3, 9), w), 3, 2),
+  },
+  {
+    name: 'banded attention of a tensor used elsewhere, and of one bin',
+    inputs: {},
+    parameters: { qkv: [T, B, 3 * H] },
+    predict: (ops, { qkv }) =>
+      ops.add(
+        ops.multiply(ops.bandedAttention(qkv, 1, 1), ops.slice(qkv, 3, H)),
+        ops.bandedAttention(qkv, 3, 4),
+      ),
+  },
+  {
     name: 'dropout',
     inputs: {},
     parameters: { x: [T, B, F] },

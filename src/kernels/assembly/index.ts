@@ -8,5 +8,7 @@ export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sum
 export { copyColumns, addColumns } from './columns';
 export { packPanels, gemm } from './gemm';
 export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
+export { bandedAttention, bandedAttentionBackward } from './attention';
+export { attentionStep } from './attention-step';
 export { gruGates, gruScanForward, gruScanBackward } from './gru';
 export { dropout, squaredError, adamw } from './training';

@@ -10,6 +10,7 @@ import type { KernelExports } from '../kernel-exports.ts';
 import { DECODER_MEMORY_BYTES } from '../kernels.ts';
 import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
+import { attentionReference } from './attention.ts';
 import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
@@ -33,6 +34,7 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...columnsReference(memory),
     ...gemmReference(memory),
     ...normsReference(memory),
+    ...attentionReference(memory),
     ...gruReference(memory),
     ...trainingReference(memory),
   };

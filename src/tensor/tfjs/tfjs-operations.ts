@@ -7,6 +7,7 @@ import { assert } from '../../core/errors.ts';
 import { hash32 } from '../../core/rng.ts';
 import { NORM_EPSILON } from '../engine.ts';
 import type { CompileOptions, Operations, Tensor } from '../engine.ts';
+import { bandedAttention } from './banded-attention.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** What a run knows beyond the values: dropout needs it. */
@@ -102,6 +103,16 @@ export class TfjsOperations implements Operations {
       });
       return tf.stack(states);
     });
+  }
+
+  bandedAttention(qkv: Tensor, headCount: number, windowBins: number): Tensor {
+    const [timeCount, batchCount, qkvWidth] = qkv.shape;
+    const headWidth = qkvWidth / 3 / headCount;
+    assert(headWidth % 2 === 0, 'bandedAttention: x is [T, B, 3E], and heads of an even width divide E');
+    assert(windowBins >= 1, 'bandedAttention: a window holds one bin at least');
+    return this.record([timeCount, batchCount, qkvWidth / 3], () =>
+      bandedAttention(this.tf, this.valueOf(qkv), headCount, windowBins),
+    );
   }
 
   dropout(x: Tensor, rate: number, salt: number): Tensor {

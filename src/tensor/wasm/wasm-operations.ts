@@ -1,5 +1,6 @@
 /** Every operation on the wasm engine: one line each, what it does is in the files beside this one. */
 import type { Operations } from '../engine.ts';
+import { recordBandedAttention } from './banded-attention.ts';
 import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
 import { recordGruScan } from './gru-scan.ts';
@@ -23,6 +24,8 @@ export function createWasmOperations(recorder: Recorder): Operations {
     },
     linear: (x, weight, bias) => recordLinear(recorder, x, weight, bias),
     gruScan: (gateInputs, weightHh, biasHh) => recordGruScan(recorder, gateInputs, weightHh, biasHh),
+    bandedAttention: (qkv, headCount, windowBins) =>
+      recordBandedAttention(recorder, qkv, headCount, windowBins),
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
