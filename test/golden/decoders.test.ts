@@ -1,6 +1,9 @@
 /** Every kind that is trained by gradient against PyTorch: two golden files each, tools/golden/KIND.py. */
 import { describeDecoderGolden } from '../compliance/golden.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
+import { rwkv } from '../../src/decoders/rwkv/index.ts';
 
 describeDecoderGolden(gru, 'gru-1');
 describeDecoderGolden(gru, 'gru-2');
+describeDecoderGolden(rwkv, 'rwkv-1');
+describeDecoderGolden(rwkv, 'rwkv-2');

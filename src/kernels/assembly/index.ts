@@ -9,4 +9,6 @@ export { copyColumns, addColumns } from './columns';
 export { packPanels, gemm } from './gemm';
 export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
 export { gruGates, gruScanForward, gruScanBackward } from './gru';
+export { shiftMix, shiftMixBackward, shiftMixStep } from './shift-mix';
+export { wkvScanForward, wkvScanBackward, wkvStep } from './wkv';
 export { dropout, squaredError, adamw } from './training';
