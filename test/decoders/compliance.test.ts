@@ -15,6 +15,11 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { lagBins: 3, extraStateNames: ['accelerationX'] },
     { mode: 'full', lagBins: 1, extraStateNames: ['a', 'b', 'c'] },
   ],
+  rwkv: [
+    { width: 16, layerCount: 1 },
+    { width: 21, feedForwardCount: 30 },
+    { width: 10, layerCount: 3, feedForwardCount: 7 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

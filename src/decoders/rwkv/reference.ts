@@ -19,7 +19,11 @@ export function rwkvReference(model: Model, features: Float32Array, binCount: nu
   const { tensors } = model;
   const states = Array.from({ length: layerCount }, () => freshState(width));
   return referenceOutputs(model, features, binCount, (input) => {
-    let x = norm(model, EMBEDDING_NORM, affine(tensors['embedding.weight'], tensors['embedding.bias'], input));
+    let x = norm(
+      model,
+      EMBEDDING_NORM,
+      affine(tensors['embedding.weight'], tensors['embedding.bias'], input),
+    );
     for (let block = 0; block < layerCount; block++) {
       x = plus(x, mixTime(model, block, x, states[block]));
       x = plus(x, mixChannels(model, block, x, states[block]));

@@ -33,17 +33,7 @@ export function wkvReference(memory: Float32Array): WkvKernels {
   }
 
   return {
-    wkvScanForward(
-      yPtr,
-      statesPtr,
-      kPtr,
-      vPtr,
-      decayPtr,
-      firstPtr,
-      timeCount,
-      batchCount,
-      count,
-    ) {
+    wkvScanForward(yPtr, statesPtr, kPtr, vPtr, decayPtr, firstPtr, timeCount, batchCount, count) {
       const [y, states, k, v] = [yPtr / 4, statesPtr / 4, kPtr / 4, vPtr / 4];
       const [decay, first] = [decayPtr / 4, firstPtr / 4];
       for (let i = 0; i < batchCount * 3 * count; i++) {
@@ -115,15 +105,7 @@ export function wkvReference(memory: Float32Array): WkvKernels {
       for (let i = 0; i < count; i++) {
         const state = statePtr / 4 + i;
         const gate = logistic(memory[r + i]);
-        const wkv = advance(
-          state,
-          state,
-          count,
-          memory[k + i],
-          memory[v + i],
-          memory[w + i],
-          memory[u + i],
-        );
+        const wkv = advance(state, state, count, memory[k + i], memory[v + i], memory[w + i], memory[u + i]);
         memory[y + i] = gate * wkv;
       }
     },
