@@ -32,7 +32,7 @@ const settings = z.strictObject({
   /** Probability that an input feature is zeroed in training. */
   inputDropout: z.number().min(0).max(0.95).default(0.4),
   /** The same for what a mixing adds to the residual stream. */
-  layerDropout: z.number().min(0).max(0.95).default(0.2),
+  layerDropout: z.number().min(0).max(0.95).default(0.1),
 });
 export const rwkvConfigSchema = settings.transform((given) => ({
   ...given,
