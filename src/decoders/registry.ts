@@ -4,12 +4,14 @@ import type { DecoderKind } from './decoder.ts';
 import { gru } from './gru/index.ts';
 import { kalman } from './kalman/index.ts';
 import { transformer } from './transformer/index.ts';
+import { rwkv } from './rwkv/index.ts';
 import { wiener } from './wiener/index.ts';
 
 export const decoderKinds: readonly DecoderKind[] = [
   gru, // Cho et al. 2014: gated recurrent units
   kalman, // Wu et al. 2006: velocity as a hidden state that the spikes observe
   transformer, // Vaswani et al. 2017, pre-norm: attention over the last bins
+  rwkv, // Peng et al. 2023: RWKV-4, an average over time with learned decays
   wiener, // ridge regression over the last bins
 ];
 

@@ -20,8 +20,10 @@ import type { GemmKernels } from './exports/gemm.ts';
 import type { GruKernels } from './exports/gru.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
+import type { ShiftMixKernels } from './exports/shift-mix.ts';
 import type { TrainingKernels } from './exports/training.ts';
 import type { UnitActivationKernels } from './exports/unit-activations.ts';
+import type { WkvKernels } from './exports/wkv.ts';
 
 /** Every kernel, one line per family. */
 export interface KernelExports
@@ -34,5 +36,7 @@ export interface KernelExports
     GruKernels,
     MatvecKernels,
     NormKernels,
+    ShiftMixKernels,
     TrainingKernels,
-    UnitActivationKernels {}
+    UnitActivationKernels,
+    WkvKernels {}

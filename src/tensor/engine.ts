@@ -24,6 +24,14 @@ export interface Operations {
    * @returns hidden states [T, B, H]
    */
   gruScan(gateInputs: Tensor, weightHh: Tensor, biasHh: Tensor): Tensor;
+  /** y_t = mu x_t + (1 - mu) x_{t-1}, x_{-1} = 0. x [T, B, F], mu [F] */
+  shiftMix(x: Tensor, mu: Tensor): Tensor;
+  /**
+   * RWKV-4's weighted average over time (docs/decoders.md), stable for keys of any size: with w = -exp(decay),
+   * wkv_t = (A + exp(first + k_t) v_t) / (B + exp(first + k_t)); then A <- exp(w) A + exp(k_t) v_t, B <- exp(w) B + exp(k_t).
+   * key, value [T, B, F], decay, first [F] -> [T, B, F]
+   */
+  wkvScan(key: Tensor, value: Tensor, decay: Tensor, first: Tensor): Tensor;
   /**
    * Causal attention of every bin to itself and the windowBins - 1 bins before it, heads side by side:
    * softmax(q k^T / sqrt(headWidth)) v, with q and k turned by their time (rotary.ts), which counts from 0.

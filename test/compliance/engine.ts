@@ -142,6 +142,15 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
       expect(() => compile((ops, x) => ops.bandedAttention(x, headCount, 2))).toThrow('bandedAttention');
     }
     expect(() => compile((ops) => ops.bandedAttention(parameter(ops, 2, 2, 6), 1, 0))).toThrow('window');
+    expect(() => compile((ops, x) => ops.shiftMix(x, parameter(ops, 2)))).toThrow('shiftMix');
+    const scan = (valueWidth: number, decayCount: number, firstCount: number) => (): unknown =>
+      compile((ops, x) => {
+        const value = parameter(ops, 2, 2, valueWidth);
+        return ops.wkvScan(x, value, parameter(ops, decayCount), parameter(ops, firstCount));
+      });
+    expect(scan(2, 3, 3)).toThrow('shapes differ');
+    expect(scan(3, 2, 3)).toThrow('wkvScan');
+    expect(scan(3, 3, 4)).toThrow('wkvScan');
     expect(() => compile((ops, x) => ops.layerNorm(x, parameter(ops, 3), parameter(ops, 2)))).toThrow(
       'layerNorm',
     );

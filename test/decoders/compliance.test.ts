@@ -20,6 +20,11 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { width: 6, headCount: 1, layerCount: 1, windowBins: 1, feedForwardCount: 5 },
     { width: 20, headCount: 2, layerCount: 3, windowBins: 200, feedForwardCount: 13 },
   ],
+  rwkv: [
+    { width: 16, layerCount: 1 },
+    { width: 21, feedForwardCount: 30 },
+    { width: 10, layerCount: 3, feedForwardCount: 7 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

@@ -7,3 +7,9 @@ describeDecoderGolden(gru, 'gru-1');
 describeDecoderGolden(gru, 'gru-2');
 describeDecoderGolden(transformer, 'transformer-1');
 describeDecoderGolden(transformer, 'transformer-2');
+import { rwkv } from '../../src/decoders/rwkv/index.ts';
+
+describeDecoderGolden(gru, 'gru-1');
+describeDecoderGolden(gru, 'gru-2');
+describeDecoderGolden(rwkv, 'rwkv-1');
+describeDecoderGolden(rwkv, 'rwkv-2');

@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { Golden, goldenPath } from '../support/golden.ts';
 
 const PYTHON = '/usr/bin/python3';
+/** PyTorch takes one Python step for each of 10,000 bins. */
+const SCRIPT_MS = 180_000;
 
 function installedTorch(): string | undefined {
   const { status, stdout } = spawnSync(PYTHON, ['-c', 'import torch; print(torch.__version__)'], {
@@ -21,8 +23,9 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
   it.each([
     ['gru.py', ['gru-1.safetensors', 'gru-2.safetensors']],
     ['transformer.py', ['transformer-1.safetensors', 'transformer-2.safetensors']],
+    ['rwkv.py', ['rwkv-1.safetensors', 'rwkv-2.safetensors']],
     ['optimiser.py', ['optimiser.safetensors']],
-  ])('%s writes the committed bytes', (script, fileNames) => {
+  ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));
     try {
       const { status, stderr } = spawnSync(PYTHON, ['-B', `tools/golden/${script}`, folder], {

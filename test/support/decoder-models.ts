@@ -59,7 +59,7 @@ export function randomCovariance(size: number, scale: number, rng: Rng): TensorD
 }
 
 function randomTensors(kind: DecoderKind, shape: DecoderShape, config: Model['config'], rng: Rng): Tensors {
-  if (kind.training === 'gradient') return kind.initialise(config, shape, rng);
+  if (kind.training === 'gradient') return withoutZeros(kind.initialise(config, shape, rng), rng);
   if (kind.name === 'kalman') return randomKalman(kind, shape, config, rng);
   const tensors: Record<string, TensorData> = {};
   for (const spec of kind.parameters(config, shape)) {
@@ -68,6 +68,16 @@ function randomTensors(kind: DecoderKind, shape: DecoderShape, config: Model['co
     tensors[spec.name] = { shape: spec.shape, data: filled(size, () => rng.normal(0, spread)) };
   }
   return tensors;
+}
+
+/** Tensors that training starts at zero would hide what they are multiplied with: those get random numbers. */
+function withoutZeros(tensors: Tensors, rng: Rng): Tensors {
+  const replaced = Object.entries(tensors).map(([name, { shape, data }]): [string, TensorData] => {
+    if (data.some((value) => value !== 0)) return [name, { shape, data }];
+    const spread = shape.length > 1 ? 1 / Math.sqrt(data.length / shape[0]) : 0.1;
+    return [name, { shape, data: filled(data.length, () => rng.normal(0, spread)) }];
+  });
+  return Object.fromEntries(replaced);
 }
 
 /** A stable filter: states decay, and every noise is a covariance. */

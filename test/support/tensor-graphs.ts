@@ -94,6 +94,40 @@ export const GRAPHS: readonly Graph[] = [
       ),
   },
   {
+    name: 'token shift, of a tensor used twice, shared shares',
+    inputs: {},
+    parameters: { x: [T, B, F], mu: [F] },
+    predict: (ops, { x, mu }) => ops.add(ops.shiftMix(ops.shiftMix(x, mu), mu), ops.multiply(x, x)),
+  },
+  {
+    name: 'token shift of data, of one step',
+    inputs: { x: [1, B, F], y: [1, B, F] },
+    parameters: { mu: [F] },
+    predict: (ops, { x, y, mu }) => ops.add(ops.shiftMix(x, mu), ops.shiftMix(y, mu)),
+  },
+  {
+    name: 'RWKV-4 scan, by its inputs too',
+    inputs: {},
+    parameters: { k: [T, B, F], v: [T, B, F], decay: [F], first: [F] },
+    predict: (ops, { k, v, decay, first }) => ops.wkvScan(k, v, decay, first),
+  },
+  {
+    name: 'RWKV-4 scan of data, of one step',
+    inputs: { k: [1, B, F], v: [1, B, F] },
+    parameters: { decay: [F], first: [F], x: [1, B, F] },
+    predict: (ops, { k, v, decay, first, x }) =>
+      ops.add(ops.wkvScan(k, v, decay, first), ops.wkvScan(x, v, decay, first)),
+  },
+  {
+    name: 'RWKV-4 scans, keys as values, sharing weights, of tensors used elsewhere',
+    inputs: {},
+    parameters: { k: [T, B, F], v: [T, B, F], decay: [F], first: [F] },
+    predict: (ops, { k, v, decay, first }) => {
+      const y = ops.wkvScan(k, k, decay, first);
+      return ops.add(ops.multiply(y, k), ops.wkvScan(ops.add(v, v), y, first, decay));
+    },
+  },
+  {
     name: 'dropout',
     inputs: {},
     parameters: { x: [T, B, F] },

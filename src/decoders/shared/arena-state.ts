@@ -10,7 +10,7 @@ export class ArenaState {
   private readonly fresh: Float32Array;
 
   /** @param fresh the state of a decoder that has seen nothing; default: zeros */
-  constructor(kernels: Kernels, floatCount: number, fresh = new Float32Array(floatCount)) {
+  constructor(kernels: Kernels, floatCount: number, fresh: Float32Array = new Float32Array(floatCount)) {
     const { arena } = kernels;
     this.ptr = arena.allocate(floatCount);
     this.byteCount = floatCount * 4;

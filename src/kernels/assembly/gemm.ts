@@ -44,6 +44,24 @@ export function packPanels(
   }
 }
 
+/** y[4][4] <- the transpose of x[4][4], whose rows are rowBytes apart. */
+// @ts-ignore: decorator
+@inline
+function transposeSquare(yPtr: usize, xPtr: usize, rowBytes: usize): void {
+  const row0 = v128.load(xPtr);
+  const row1 = v128.load(xPtr + rowBytes);
+  const row2 = v128.load(xPtr + 2 * rowBytes);
+  const row3 = v128.load(xPtr + 3 * rowBytes);
+  const low01 = v128.shuffle<i32>(row0, row1, 0, 4, 1, 5); // columns 0 and 1 of rows 0 and 1
+  const low23 = v128.shuffle<i32>(row2, row3, 0, 4, 1, 5);
+  const high01 = v128.shuffle<i32>(row0, row1, 2, 6, 3, 7); // columns 2 and 3
+  const high23 = v128.shuffle<i32>(row2, row3, 2, 6, 3, 7);
+  v128.store(yPtr, v128.shuffle<i32>(low01, low23, 0, 1, 4, 5));
+  v128.store(yPtr, v128.shuffle<i32>(low01, low23, 2, 3, 6, 7), 16);
+  v128.store(yPtr, v128.shuffle<i32>(high01, high23, 0, 1, 4, 5), 32);
+  v128.store(yPtr, v128.shuffle<i32>(high01, high23, 2, 3, 6, 7), 48);
+}
+
 /** tiles[ceil(m/ROWS)][k][ROWS] <- a, padded with zero rows. */
 function packTiles(tilesPtr: usize, aPtr: usize, rowStride: i32, columnStride: i32, m: i32, k: i32): void {
   let out = tilesPtr;
@@ -59,7 +77,15 @@ function packTiles(tilesPtr: usize, aPtr: usize, rowStride: i32, columnStride: i
         column += columnBytes;
       }
     } else if (height == ROWS) {
-      for (let c = 0; c < k; c++) {
+      let c = 0;
+      if (columnStride == 1) {
+        for (; c + 4 <= k; c += 4) {
+          transposeSquare(out, column, rowBytes);
+          out += <usize>ROWS << 4;
+          column += 16;
+        }
+      }
+      for (; c < k; c++) {
         store<f32>(out, load<f32>(column));
         store<f32>(out, load<f32>(column + rowBytes), 4);
         store<f32>(out, load<f32>(column + 2 * rowBytes), 8);

@@ -11,4 +11,6 @@ export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms'
 export { bandedAttention, bandedAttentionBackward } from './attention';
 export { attentionStep } from './attention-step';
 export { gruGates, gruScanForward, gruScanBackward } from './gru';
+export { shiftMix, shiftMixBackward, shiftMixStep } from './shift-mix';
+export { wkvScanForward, wkvScanBackward, wkvStep } from './wkv';
 export { dropout, squaredError, adamw } from './training';

@@ -16,3 +16,18 @@ export function sumLanes(v: v128): f32 {
     f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
   );
 }
+
+/** Four floats, or at the end of a row one float in all lanes: arithmetic is written once for both. */
+// @ts-ignore: decorator
+@inline
+export function loadLanes(ptr: usize, isTail: bool): v128 {
+  return isTail ? v128.load32_splat(ptr) : v128.load(ptr);
+}
+
+/** The counterpart of loadLanes. */
+// @ts-ignore: decorator
+@inline
+export function storeLanes(ptr: usize, lanes: v128, isTail: bool): void {
+  if (isTail) store<f32>(ptr, f32x4.extract_lane(lanes, 0));
+  else v128.store(ptr, lanes);
+}

@@ -17,8 +17,10 @@ import { gemmReference } from './gemm.ts';
 import { gruReference } from './gru.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
+import { shiftMixReference } from './shift-mix.ts';
 import { trainingReference } from './training.ts';
 import { unitActivationsReference } from './unit-activations.ts';
+import { wkvReference } from './wkv.ts';
 
 /** As with a compiled module, nothing lies at address 0: callers may use it for "none". */
 const RESERVED_BYTES = 64;
@@ -36,6 +38,8 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...normsReference(memory),
     ...attentionReference(memory),
     ...gruReference(memory),
+    ...shiftMixReference(memory),
+    ...wkvReference(memory),
     ...trainingReference(memory),
   };
 }

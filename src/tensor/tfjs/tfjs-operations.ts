@@ -8,6 +8,7 @@ import { hash32 } from '../../core/rng.ts';
 import { NORM_EPSILON } from '../engine.ts';
 import type { CompileOptions, Operations, Tensor } from '../engine.ts';
 import { bandedAttention } from './banded-attention.ts';
+import { shiftMixValue, wkvScanValue } from './rwkv.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** What a run knows beyond the values: dropout needs it. */
@@ -113,6 +114,22 @@ export class TfjsOperations implements Operations {
     return this.record([timeCount, batchCount, qkvWidth / 3], () =>
       bandedAttention(this.tf, this.valueOf(qkv), headCount, windowBins),
     );
+  }
+
+  shiftMix(x: Tensor, mu: Tensor): Tensor {
+    assert(mu.shape.join() === `${x.shape[2]}`, 'shiftMix: one share per feature');
+    return this.record(x.shape, () => shiftMixValue(this.tf, this.valueOf(x), this.valueOf(mu)));
+  }
+
+  wkvScan(key: Tensor, value: Tensor, decay: Tensor, first: Tensor): Tensor {
+    assertSameShape(key, value);
+    const width = `${key.shape[2]}`;
+    assert(
+      decay.shape.join() === width && first.shape.join() === width,
+      'wkvScan: one decay and one first weight per feature',
+    );
+    const of = (tensor: Tensor): Value => this.valueOf(tensor);
+    return this.record(key.shape, () => wkvScanValue(this.tf, of(key), of(value), of(decay), of(first)));
   }
 
   dropout(x: Tensor, rate: number, salt: number): Tensor {

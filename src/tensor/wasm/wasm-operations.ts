@@ -8,7 +8,9 @@ import { recordLinear } from './linear.ts';
 import { recordSquaredError } from './loss.ts';
 import { recordLayerNorm, recordRmsNorm } from './norms.ts';
 import type { Recorder } from './recorder.ts';
+import { recordShiftMix } from './shift-mix.ts';
 import { recordSlice } from './slice.ts';
+import { recordWkvScan } from './wkv-scan.ts';
 
 export function createWasmOperations(recorder: Recorder): Operations {
   return {
@@ -26,6 +28,8 @@ export function createWasmOperations(recorder: Recorder): Operations {
     gruScan: (gateInputs, weightHh, biasHh) => recordGruScan(recorder, gateInputs, weightHh, biasHh),
     bandedAttention: (qkv, headCount, windowBins) =>
       recordBandedAttention(recorder, qkv, headCount, windowBins),
+    shiftMix: (x, mu) => recordShiftMix(recorder, x, mu),
+    wkvScan: (key, value, decay, first) => recordWkvScan(recorder, key, value, decay, first),
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
