@@ -3,15 +3,17 @@ import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { assertModelPathWritable, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
+import type { SeededCalibration } from '../calibration/calibrate-seeds.ts';
+import type { BinnedRecording } from '../core/recording.ts';
 import type { DecoderKind } from '../decoders/decoder.ts';
-import { findDecoderKind } from '../decoders/registry.ts';
+import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
 import { DefaultFolder } from './default-folder.ts';
 import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
-import { parseCount, parsePositive, parsePositiveInteger } from './option-parsers.ts';
+import { parseCount, parsePositive, parsePositiveInteger, parseSetting } from './option-parsers.ts';
 
 interface CalibrateOptions {
   recording: string;
@@ -19,9 +21,10 @@ interface CalibrateOptions {
   out?: string;
   target?: string;
   binMs?: number;
-  hidden?: number;
+  set?: Record<string, unknown>;
   steps?: number;
   seed: number;
+  seeds?: number;
   threads?: number;
   json?: true;
 }
@@ -30,14 +33,14 @@ export function calibrateCommand(): Command {
   return new Command('calibrate')
     .description('Train a decoder on the first 80 % of a recording, and report its R2 on the last 20 %.')
     .requiredOption('--recording <file>', 'recording to learn from (MATLAB v5)')
-    .option('--decoder <kind>', 'gru, wiener or kalman', 'gru')
+    .option('--decoder <kind>', decoderKinds.map(({ name }) => name).join(', '), 'gru')
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recording's own)", parsePositive)
     .option(
-      '--hidden <count>',
-      'hidden units, for decoders that have them (default: 128)',
-      parsePositiveInteger,
+      '--set <name=value>',
+      'a setting of the decoder, as docs/decoders.md lists them; may be repeated',
+      parseSetting,
     )
     .option(
       '--steps <count>',
@@ -45,11 +48,17 @@ export function calibrateCommand(): Command {
       parsePositiveInteger,
     )
     .option('--seed <number>', 'of initial weights, batches and dropout', parseCount, 1)
+    .option(
+      '--seeds <count>',
+      'train from this many seeds, --seed and those after it; write the best on held-out data, report the spread',
+      parsePositiveInteger,
+    )
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  $ betz calibrate --recording data.mat --decoder gru --out model.safetensors',
+      '\nExamples:\n  $ betz calibrate --recording data.mat --decoder gru --out model.safetensors' +
+        '\n  $ betz calibrate --recording data.mat --decoder gru --set hiddenCount=256 --seeds 5',
     )
     .action(runCalibrate);
 }
@@ -64,48 +73,85 @@ async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const interrupt = listenForInterrupt('stopping; no model will be written');
   try {
     assertModelPathWritable(out);
-    const { model, parameterCount, stepCount, trainSeconds, test, baseline } = await calibrateWithProgress(
+    const result = await calibrateWithProgress(
       recording,
       {
         kind: decoder,
-        ...(options.hidden === undefined ? {} : { config: { hiddenCount: options.hidden } }),
-        training: { seed, ...(options.steps === undefined ? {} : { stepCount: options.steps }) },
+        config: options.set ?? {},
+        training: options.steps === undefined ? {} : { stepCount: options.steps },
       },
+      Array.from({ length: options.seeds ?? 1 }, (_, i) => seed + i),
       interrupt.signal,
       options.threads,
     );
-    writeModelFile(out, model, `betz ${version}`);
-    const { labels } = recording.target;
-    if (options.json) {
-      const result = {
-        decoder,
-        parameters: parameterCount,
-        trainSeconds,
-        steps: stepCount,
-        r2: namedR2(labels, test),
-        baselineR2: namedR2(labels, baseline),
-        out,
-      };
-      process.stdout.write(`${JSON.stringify(result)}\n`);
-      return;
-    }
-    process.stdout.write(
-      `${decoder}: ${parameterCount} parameters, trained in ${trainSeconds.toFixed(1)} s` +
-        `${stepCount > 0 ? ` (${stepCount} steps)` : ''}\n` +
-        `R2 of ${recording.target.name} on the last 20 %:  ${r2Text(labels, test)}\n` +
-        `ridge baseline there:  ${r2Text(labels, baseline)}\n` +
-        `model written to ${out}\n`,
-    );
+    writeModelFile(out, result.chosen.calibration.model, `betz ${version}`);
+    if (options.json) process.stdout.write(`${JSON.stringify(report(decoder, recording, result, out))}\n`);
+    else process.stdout.write(`${reportLines(decoder, recording, result, out).join('\n')}\n`);
   } finally {
     interrupt.dispose();
     folder?.removeIfUnused();
   }
 }
 
+/** The chosen model; with several seeds also each of them, and their spread. */
+function report(
+  decoder: string,
+  { target }: BinnedRecording,
+  result: SeededCalibration,
+  out: string,
+): object {
+  const { parameterCount, trainSeconds, stepCount, test, baseline } = result.chosen.calibration;
+  const { labels } = target;
+  return {
+    decoder,
+    parameters: parameterCount,
+    trainSeconds,
+    steps: stepCount,
+    r2: namedR2(labels, test),
+    baselineR2: namedR2(labels, baseline),
+    out,
+    ...(result.runs.length === 1
+      ? {}
+      : {
+          chosenSeed: result.chosen.seed,
+          seeds: result.runs.map(({ seed, calibration }) => ({
+            seed,
+            r2: namedR2(labels, calibration.test),
+            validationR2: calibration.validationR2,
+            trainSeconds: calibration.trainSeconds,
+          })),
+          spread: result.testR2,
+        }),
+  };
+}
+
+function reportLines(
+  decoder: string,
+  { target }: BinnedRecording,
+  { runs, chosen, testR2 }: SeededCalibration,
+  out: string,
+): string[] {
+  const { parameterCount, trainSeconds, stepCount, test, baseline } = chosen.calibration;
+  const steps = stepCount > 0 ? ` (${stepCount} steps)` : '';
+  const { mean, deviation, min, max } = testR2;
+  return [
+    `${decoder}: ${parameterCount} parameters, trained in ${trainSeconds.toFixed(1)} s${steps}`,
+    `R2 of ${target.name} on the last 20 %:  ${r2Text(target.labels, test)}`,
+    `ridge baseline there:  ${r2Text(target.labels, baseline)}`,
+    ...(runs.length === 1
+      ? []
+      : [
+          `${runs.length} seeds: mean R2 ${mean.toFixed(3)}, standard deviation ${deviation.toFixed(3)}, ` +
+            `${min.toFixed(3)} to ${max.toFixed(3)}; seed ${chosen.seed} was best on held-out data`,
+        ]),
+    `model written to ${out}`,
+  ];
+}
+
 /** Options of gradient training mean nothing to a fit in closed form: say so instead of ignoring them. */
 function refuseForeignOptions(options: CalibrateOptions, kind: DecoderKind): void {
   if (kind.training === 'gradient') return;
-  for (const name of ['hidden', 'steps'] as const) {
+  for (const name of ['steps', 'seeds'] as const) {
     if (options[name] === undefined) continue;
     throw usageError(
       `--${name} means nothing to a ${kind.name} decoder`,

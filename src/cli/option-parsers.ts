@@ -53,6 +53,22 @@ export function parsePositiveIntegers(text: string): number[] {
   return text.split(',').map((part) => parsePositiveInteger(part.trim()));
 }
 
+/** 'hiddenCount=256' and those given before it. Values are numbers, true, false, lists in JSON, or else text. */
+export function parseSetting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+  const at = text.indexOf('=');
+  if (at < 1)
+    throw usageError(`'${text}' is not a setting`, text, 'Give name=value, for example hiddenCount=256.');
+  return { ...before, [text.slice(0, at)]: settingValue(text.slice(at + 1)) };
+}
+
+function settingValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // a name, such as full in mode=full
+  }
+}
+
 /** Number(''), Number(' ') and Number('0x10') are numbers to JavaScript, and typing mistakes to a user. */
 function parseNumber(text: string): number {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;

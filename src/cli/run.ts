@@ -123,12 +123,14 @@ async function calibrateFirst(options: RunOptions, source: RunSource, interrupt:
   process.stderr.write(
     `No model: calibrating on ${seconds} s of ${data.name}, ${data.channels.length} channels.\n`,
   );
-  const { model, test, baseline } = await calibrateWithProgress(
+  const { chosen } = await calibrateWithProgress(
     data,
-    { kind: options.decoder ?? 'gru', training: { seed: options.seed } },
+    { kind: options.decoder ?? 'gru' },
+    [options.seed],
     interrupt.signal,
     options.threads,
   );
+  const { model, test, baseline } = chosen.calibration;
   const { labels } = data.target;
   process.stderr.write(
     `held-out R2  ${r2Text(labels, test)}   (ridge baseline ${baseline.r2Mean.toFixed(3)})\n`,

@@ -205,7 +205,7 @@ describe('a mistake that shows only in what it means', () => {
     await expectRefused(['run', '--channels', '100000'], 1, 'CFG_SOURCE_CONFIG');
     await expectRefused(['run', '--bin-ms', '0.5'], 1, 'CFG_SIMULATION_BIN_WIDTH');
     const calibrate = ['calibrate', '--recording', goodRecording()];
-    await expectRefused([...calibrate, '--hidden', '100000'], 1, 'DEC_CONFIG_INVALID');
+    await expectRefused([...calibrate, '--set', 'hiddenCount=100000'], 1, 'DEC_CONFIG_INVALID');
     const evaluate = ['evaluate', '--recording', goodRecording(), '--model', goodModel()];
     await expectRefused([...evaluate, '--from', '99.99%'], 1, 'CAL_TARGET_CONSTANT');
   });

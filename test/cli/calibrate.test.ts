@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModelFile } from '../../src/host/model-store.ts';
 import { failureOf, inFolder, jsonOf, listing, runCli, startCli } from '../support/cli.ts';
 import { SMALL, writeSmallRecording } from '../support/cli-files.ts';
-import { calibrateReport } from '../support/cli-reports.ts';
+import { calibrateReport, seededReport } from '../support/cli-reports.ts';
 
 let folder = '';
 let recording = '';
@@ -19,9 +19,9 @@ afterAll(() => {
 });
 
 /** Enough to learn something, in a second. */
-const SHORT_GRU = ['--hidden', '16', '--steps', '40', '--threads', '2'];
+const SHORT_GRU = ['--set', 'hiddenCount=16', '--steps', '40', '--threads', '2'];
 /** Slow steps, so that a test can get in between. */
-const SLOW_GRU = ['--hidden', '512', '--steps', '12', '--threads', '1'];
+const SLOW_GRU = ['--set', 'hiddenCount=512', '--steps', '12', '--threads', '1'];
 
 describe('betz calibrate', () => {
   it.concurrent.each([
@@ -68,6 +68,37 @@ describe('betz calibrate', () => {
           true,
         );
       expect(other.tensors).not.toEqual(first.tensors);
+    }),
+  );
+
+  it.concurrent('trains from several seeds, keeps the best on held-out data, and tells the spread', () =>
+    inFolder(async (cwd) => {
+      const args = [
+        '--recording',
+        recording,
+        '--out',
+        'model',
+        '--seed',
+        '7',
+        '--seeds',
+        '3',
+        '--json',
+        ...SHORT_GRU,
+      ];
+      const result = await runCli(['calibrate', ...args], cwd);
+      expect(result.code).toBe(0);
+      const { r2, seeds, spread, chosenSeed } = seededReport.parse(jsonOf(result));
+      expect(seeds.map(({ seed }) => seed)).toEqual([7, 8, 9]);
+      const best = seeds.reduce((a, b) => (b.validationR2 > a.validationR2 ? b : a));
+      expect(chosenSeed).toBe(best.seed);
+      expect(r2).toEqual(best.r2);
+      const means = seeds.map((run) => run.r2.mean);
+      expect(spread.mean).toBeCloseTo((means[0] + means[1] + means[2]) / 3, 12);
+      expect([spread.min, spread.max]).toEqual([Math.min(...means), Math.max(...means)]);
+      expect(new Set(means).size).toBe(3);
+      expect(readModelFile(join(cwd, 'model')).model.provenance).toMatchObject({
+        training: { seed: chosenSeed },
+      });
     }),
   );
 

@@ -25,7 +25,7 @@ describe('betz evaluate', () => {
   it.concurrent.each([
     { decoder: 'wiener', options: [] },
     { decoder: 'kalman', options: ['--bin-ms', '100'] },
-    { decoder: 'gru', options: ['--hidden', '8', '--steps', '10', '--threads', '1'] },
+    { decoder: 'gru', options: ['--set', 'hiddenCount=8', '--steps', '10', '--threads', '1'] },
   ])('finds what calibrate reported of a $decoder model', async ({ decoder, options }) => {
     const r2 = await calibrate(decoder, ['--decoder', decoder, ...options]);
     const args = ['--recording', 'small.mat', '--model', decoder, '--from', '80%', '--json'];

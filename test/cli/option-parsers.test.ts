@@ -6,6 +6,7 @@ import {
   parsePositive,
   parsePositiveInteger,
   parsePositiveIntegers,
+  parseSetting,
   parseSpeed,
 } from '../../src/cli/option-parsers.ts';
 import { forEachCase } from '../support/cases.ts';
@@ -73,6 +74,16 @@ describe('option values', () => {
   it('seeds and days are whole numbers of 32 bits', () => {
     expect(['0', '1', '4294967295'].map(parseCount)).toEqual([0, 1, 0xffffffff]);
     expectRefused(parseCount, [...NO_NUMBERS, '-1', '0.5', '4294967296']);
+  });
+
+  it('settings are names with a number, a name or a list, gathered one by one', () => {
+    const first = parseSetting('hiddenCount=256');
+    expect(first).toEqual({ hiddenCount: 256 });
+    expect(parseSetting('mode=full', first)).toEqual({ hiddenCount: 256, mode: 'full' });
+    expect(parseSetting('names=["a","b"]')).toEqual({ names: ['a', 'b'] });
+    expect(parseSetting('note=a=b')).toEqual({ note: 'a=b' });
+    for (const text of ['', 'hiddenCount', '=3'])
+      expect(betzErrorOf(() => parseSetting(text)).code, text).toBe('CFG_USAGE');
   });
 
   it('lists are counts between commas', () => {

@@ -23,10 +23,7 @@ const MISTAKES: [string, string[]][] = [
   ['a bad deadline', ['run', '--deadline-ms', '0']],
   ['a bad count', ['run', '--channels', '0x10']],
   ['a bad bin width', ['calibrate', '--recording', 'a.mat', '--bin-ms', 'ten']],
-  [
-    'hidden units for a decoder without',
-    ['calibrate', '--recording', 'a', '--decoder', 'wiener', '--hidden', '8'],
-  ],
+  ['seeds for a fit that has none', ['calibrate', '--recording', 'a', '--decoder', 'wiener', '--seeds', '8']],
   ['steps for a decoder without', ['calibrate', '--recording', 'a', '--decoder', 'kalman', '--steps', '8']],
   ['a bad list', ['bench', 'latency', '--hidden', '64,']],
   ['no threads', ['bench', 'training', '--threads', '0']],

@@ -14,6 +14,14 @@ export const calibrateReport = z.strictObject({
   out: z.string(),
 });
 
+export const seededReport = calibrateReport.extend({
+  chosenSeed: count,
+  seeds: z.array(
+    z.strictObject({ seed: count, r2: accuracy, validationR2: z.number(), trainSeconds: z.number() }),
+  ),
+  spread: z.strictObject({ mean: z.number(), deviation: z.number(), min: z.number(), max: z.number() }),
+});
+
 export const evaluateReport = z.strictObject({
   decoder: z.string(),
   bins: count,
