@@ -13,12 +13,14 @@
  * it was).
  */
 import type { ActivationKernels } from './exports/activations.ts';
+import type { CausalConvKernels } from './exports/causal-conv.ts';
 import type { ColumnKernels } from './exports/columns.ts';
 import type { ElementwiseKernels } from './exports/elementwise.ts';
 import type { GemmKernels } from './exports/gemm.ts';
 import type { GruKernels } from './exports/gru.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
+import type { SelectiveScanKernels } from './exports/selective-scan.ts';
 import type { TrainingKernels } from './exports/training.ts';
 import type { UnitActivationKernels } from './exports/unit-activations.ts';
 
@@ -26,11 +28,13 @@ import type { UnitActivationKernels } from './exports/unit-activations.ts';
 export interface KernelExports
   extends
     ActivationKernels,
+    CausalConvKernels,
     ColumnKernels,
     ElementwiseKernels,
     GemmKernels,
     GruKernels,
     MatvecKernels,
     NormKernels,
+    SelectiveScanKernels,
     TrainingKernels,
     UnitActivationKernels {}

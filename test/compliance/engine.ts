@@ -137,6 +137,28 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
     expect(() => compile((ops, x) => ops.gruScan(x, parameter(ops, 3, 1), parameter(ops, 1)))).toThrow(
       'gruScan',
     );
+    expect(() => compile((ops, x) => ops.causalConv(x, parameter(ops, 4, 1, 2), parameter(ops, 3)))).toThrow(
+      'causalConv',
+    );
+    expect(() => compile((ops, x) => ops.causalConv(x, parameter(ops, 3, 2), parameter(ops, 3)))).toThrow(
+      'causalConv',
+    );
+    const scan = (states: number[], aLog: number[], skip: number, dt = [2, 2, 3]) =>
+      compile((ops, x) => {
+        const b = parameter(ops, ...states);
+        return ops.selectiveScan(
+          x,
+          parameter(ops, ...dt),
+          parameter(ops, ...aLog),
+          b,
+          b,
+          parameter(ops, skip),
+        );
+      });
+    expect(() => scan([2, 1, 4], [3, 4], 3)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 5], 3)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 4], 4)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 4], 3, [2, 2, 4])).toThrow('shapes differ');
     expect(() => compile((ops, x) => ops.layerNorm(x, parameter(ops, 3), parameter(ops, 2)))).toThrow(
       'layerNorm',
     );

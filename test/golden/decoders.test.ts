@@ -1,6 +1,10 @@
 /** Every kind that is trained by gradient against PyTorch: two golden files each, tools/golden/KIND.py. */
 import { describeDecoderGolden } from '../compliance/golden.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
+import { mamba } from '../../src/decoders/mamba/index.ts';
 
 describeDecoderGolden(gru, 'gru-1');
 describeDecoderGolden(gru, 'gru-2');
+
+describeDecoderGolden(mamba, 'mamba-1');
+describeDecoderGolden(mamba, 'mamba-2');

@@ -6,7 +6,10 @@ export {
 } from './unit-activations';
 export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sumOfSquares } from './elementwise';
 export { copyColumns, addColumns } from './columns';
+export { causalConv, causalConvBackward, causalConvStep } from './causal-conv';
 export { packPanels, gemm } from './gemm';
 export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
 export { gruGates, gruScanForward, gruScanBackward } from './gru';
 export { dropout, squaredError, adamw } from './training';
+export { packDecays, selectiveScan, selectiveStep } from './selective-scan';
+export { selectiveScanBackward } from './selective-scan-backward';

@@ -10,12 +10,14 @@ import type { KernelExports } from '../kernel-exports.ts';
 import { DECODER_MEMORY_BYTES } from '../kernels.ts';
 import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
+import { causalConvReference } from './causal-conv.ts';
 import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
 import { gruReference } from './gru.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
+import { selectiveScanReference } from './selective-scan.ts';
 import { trainingReference } from './training.ts';
 import { unitActivationsReference } from './unit-activations.ts';
 
@@ -30,10 +32,12 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...activationsReference(memory),
     ...unitActivationsReference(memory),
     ...elementwiseReference(memory),
+    ...causalConvReference(memory),
     ...columnsReference(memory),
     ...gemmReference(memory),
     ...normsReference(memory),
     ...gruReference(memory),
+    ...selectiveScanReference(memory),
     ...trainingReference(memory),
   };
 }

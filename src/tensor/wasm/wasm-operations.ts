@@ -1,5 +1,6 @@
 /** Every operation on the wasm engine: one line each, what it does is in the files beside this one. */
 import type { Operations } from '../engine.ts';
+import { recordCausalConv } from './causal-conv.ts';
 import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
 import { recordGruScan } from './gru-scan.ts';
@@ -7,6 +8,7 @@ import { recordLinear } from './linear.ts';
 import { recordSquaredError } from './loss.ts';
 import { recordLayerNorm, recordRmsNorm } from './norms.ts';
 import type { Recorder } from './recorder.ts';
+import { recordSelectiveScan } from './selective-scan.ts';
 import { recordSlice } from './slice.ts';
 
 export function createWasmOperations(recorder: Recorder): Operations {
@@ -23,6 +25,8 @@ export function createWasmOperations(recorder: Recorder): Operations {
     },
     linear: (x, weight, bias) => recordLinear(recorder, x, weight, bias),
     gruScan: (gateInputs, weightHh, biasHh) => recordGruScan(recorder, gateInputs, weightHh, biasHh),
+    causalConv: (x, weight, bias) => recordCausalConv(recorder, x, weight, bias),
+    selectiveScan: (x, dt, aLog, b, c, skip) => recordSelectiveScan(recorder, { x, dt, aLog, b, c, skip }),
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
