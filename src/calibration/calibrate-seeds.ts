@@ -6,7 +6,7 @@ import type { BinnedRecording } from '../core/recording.ts';
 import { calibrate } from './calibrate.ts';
 import type { Calibration, CalibrationHost, CalibrationOptions } from './calibrate.ts';
 
-export interface SeedRun {
+interface SeedRun {
   seed: number;
   calibration: Calibration;
 }
@@ -20,7 +20,7 @@ export interface SeededCalibration {
   testR2: Spread;
 }
 
-export interface Spread {
+interface Spread {
   mean: number;
   /** Standard deviation of a sample, n - 1; NaN for one value. */
   deviation: number;

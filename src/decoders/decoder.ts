@@ -94,7 +94,7 @@ export interface Model {
 }
 
 /** What suits a kind in training where the defaults of calibration/calibrate-gradient.ts do not. */
-export interface TrainingHints {
+interface TrainingHints {
   peakRate?: number;
   weightDecay?: number;
   windowBins?: number;

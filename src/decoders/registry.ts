@@ -5,6 +5,7 @@ import { gru } from './gru/index.ts';
 import { kalman } from './kalman/index.ts';
 import { transformer } from './transformer/index.ts';
 import { rwkv } from './rwkv/index.ts';
+import { mamba } from './mamba/index.ts';
 import { wiener } from './wiener/index.ts';
 
 export const decoderKinds: readonly DecoderKind[] = [
@@ -12,6 +13,7 @@ export const decoderKinds: readonly DecoderKind[] = [
   kalman, // Wu et al. 2006: velocity as a hidden state that the spikes observe
   transformer, // Vaswani et al. 2017, pre-norm: attention over the last bins
   rwkv, // Peng et al. 2023: RWKV-4, an average over time with learned decays
+  mamba, // Gu and Dao 2023: selective state spaces
   wiener, // ridge regression over the last bins
 ];
 

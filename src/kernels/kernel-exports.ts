@@ -14,6 +14,7 @@
  */
 import type { ActivationKernels } from './exports/activations.ts';
 import type { AttentionKernels } from './exports/attention.ts';
+import type { CausalConvKernels } from './exports/causal-conv.ts';
 import type { ColumnKernels } from './exports/columns.ts';
 import type { ElementwiseKernels } from './exports/elementwise.ts';
 import type { GemmKernels } from './exports/gemm.ts';
@@ -21,6 +22,7 @@ import type { GruKernels } from './exports/gru.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
 import type { ShiftMixKernels } from './exports/shift-mix.ts';
+import type { SelectiveScanKernels } from './exports/selective-scan.ts';
 import type { TrainingKernels } from './exports/training.ts';
 import type { UnitActivationKernels } from './exports/unit-activations.ts';
 import type { WkvKernels } from './exports/wkv.ts';
@@ -30,6 +32,7 @@ export interface KernelExports
   extends
     ActivationKernels,
     AttentionKernels,
+    CausalConvKernels,
     ColumnKernels,
     ElementwiseKernels,
     GemmKernels,
@@ -37,6 +40,7 @@ export interface KernelExports
     MatvecKernels,
     NormKernels,
     ShiftMixKernels,
+    SelectiveScanKernels,
     TrainingKernels,
     UnitActivationKernels,
     WkvKernels {}

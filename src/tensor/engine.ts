@@ -40,6 +40,23 @@ export interface Operations {
    */
   bandedAttention(qkv: Tensor, headCount: number, windowBins: number): Tensor;
   /**
+   * Causal depthwise convolution over time: y[t, b, f] = bias[f] + sum over k of weight[f, 0, k] x[t - K + 1 + k, b, f],
+   * zeros before the first step. x [T, B, F], weight [F, 1, K] (PyTorch's conv1d), bias [F]
+   */
+  causalConv(x: Tensor, weight: Tensor, bias: Tensor): Tensor;
+  /**
+   * Mamba's selective state space over time, from a zero state: h <- exp(dt A) h + dt x b, y = c . h + skip x,
+   * A = -exp(aLog), for every feature F states of its own.
+   * @param x [T, B, F]
+   * @param dt [T, B, F], not negative
+   * @param aLog [F, N]
+   * @param b [T, B, N]
+   * @param c [T, B, N]
+   * @param skip [F]
+   * @returns [T, B, F]
+   */
+  selectiveScan(x: Tensor, dt: Tensor, aLog: Tensor, b: Tensor, c: Tensor, skip: Tensor): Tensor;
+  /**
    * Zeroes elements with probability `rate` and scales the rest by 1 / (1 - rate); the identity when the program
    * does not train. The mask is hash32(seed + salt, step, global element index): the same for any thread count.
    * x [T, B, F]

@@ -143,14 +143,36 @@ export function itObeysEngineLaws(createEngine: () => Promise<Engine>): void {
     }
     expect(() => compile((ops) => ops.bandedAttention(parameter(ops, 2, 2, 6), 1, 0))).toThrow('window');
     expect(() => compile((ops, x) => ops.shiftMix(x, parameter(ops, 2)))).toThrow('shiftMix');
-    const scan = (valueWidth: number, decayCount: number, firstCount: number) => (): unknown =>
+    const wkv = (valueWidth: number, decayCount: number, firstCount: number) => (): unknown =>
       compile((ops, x) => {
         const value = parameter(ops, 2, 2, valueWidth);
         return ops.wkvScan(x, value, parameter(ops, decayCount), parameter(ops, firstCount));
       });
-    expect(scan(2, 3, 3)).toThrow('shapes differ');
-    expect(scan(3, 2, 3)).toThrow('wkvScan');
-    expect(scan(3, 3, 4)).toThrow('wkvScan');
+    expect(wkv(2, 3, 3)).toThrow('shapes differ');
+    expect(wkv(3, 2, 3)).toThrow('wkvScan');
+    expect(wkv(3, 3, 4)).toThrow('wkvScan');
+    expect(() => compile((ops, x) => ops.causalConv(x, parameter(ops, 4, 1, 2), parameter(ops, 3)))).toThrow(
+      'causalConv',
+    );
+    expect(() => compile((ops, x) => ops.causalConv(x, parameter(ops, 3, 2), parameter(ops, 3)))).toThrow(
+      'causalConv',
+    );
+    const scan = (states: number[], aLog: number[], skip: number, dt = [2, 2, 3]) =>
+      compile((ops, x) => {
+        const b = parameter(ops, ...states);
+        return ops.selectiveScan(
+          x,
+          parameter(ops, ...dt),
+          parameter(ops, ...aLog),
+          b,
+          b,
+          parameter(ops, skip),
+        );
+      });
+    expect(() => scan([2, 1, 4], [3, 4], 3)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 5], 3)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 4], 4)).toThrow('selectiveScan');
+    expect(() => scan([2, 2, 4], [3, 4], 3, [2, 2, 4])).toThrow('shapes differ');
     expect(() => compile((ops, x) => ops.layerNorm(x, parameter(ops, 3), parameter(ops, 2)))).toThrow(
       'layerNorm',
     );

@@ -25,6 +25,11 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { width: 21, feedForwardCount: 30 },
     { width: 10, layerCount: 3, feedForwardCount: 7 },
   ],
+  mamba: [
+    { width: 24 },
+    { width: 17, layerCount: 1, stateCount: 5, convBins: 3, expand: 1, rankCount: 3 },
+    { width: 10, layerCount: 3, stateCount: 1, convBins: 1, expand: 3, dtMin: 0.1, dtMax: 1 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

@@ -13,3 +13,10 @@ describeDecoderGolden(gru, 'gru-1');
 describeDecoderGolden(gru, 'gru-2');
 describeDecoderGolden(rwkv, 'rwkv-1');
 describeDecoderGolden(rwkv, 'rwkv-2');
+import { mamba } from '../../src/decoders/mamba/index.ts';
+
+describeDecoderGolden(gru, 'gru-1');
+describeDecoderGolden(gru, 'gru-2');
+
+describeDecoderGolden(mamba, 'mamba-1');
+describeDecoderGolden(mamba, 'mamba-2');

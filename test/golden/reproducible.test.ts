@@ -24,6 +24,7 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
     ['gru.py', ['gru-1.safetensors', 'gru-2.safetensors']],
     ['transformer.py', ['transformer-1.safetensors', 'transformer-2.safetensors']],
     ['rwkv.py', ['rwkv-1.safetensors', 'rwkv-2.safetensors']],
+    ['mamba.py', ['mamba-1.safetensors', 'mamba-2.safetensors']],
     ['optimiser.py', ['optimiser.safetensors']],
   ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));

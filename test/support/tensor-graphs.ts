@@ -128,6 +128,39 @@ export const GRAPHS: readonly Graph[] = [
     },
   },
   {
+    name: 'causal convolution, of a tensor used twice',
+    inputs: {},
+    parameters: { x: [T, B, F], w: [F, 1, 3], b: [F] },
+    predict: (ops, { x, w, b }) => ops.add(ops.causalConv(x, w, b), ops.multiply(x, x)),
+  },
+  {
+    name: 'causal convolutions of data, shared weight, longer than the sequence',
+    inputs: { x: [T, B, F] },
+    parameters: { w: [F, 1, T + 2], b: [F] },
+    predict: (ops, { x, w, b }) => ops.causalConv(ops.causalConv(x, w, b), w, b),
+  },
+  {
+    name: 'selective scan, by its inputs too',
+    inputs: {},
+    parameters: { x: [T, B, F], d: [T, B, F], a: [F, H], b: [T, B, H], c: [T, B, H], s: [F] },
+    predict: (ops, { x, d, a, b, c, s }) => ops.selectiveScan(x, ops.softplus(d), a, b, c, s),
+  },
+  {
+    name: 'selective scan of data',
+    inputs: { x: [T, B, F], d: [T, B, F], b: [T, B, 3], c: [T, B, 3] },
+    parameters: { a: [F, 3], s: [F] },
+    predict: (ops, { x, d, a, b, c, s }) => ops.selectiveScan(x, ops.softplus(d), a, b, c, s),
+  },
+  {
+    name: 'selective scans sharing everything, inputs used twice',
+    inputs: {},
+    parameters: { x: [T, B, F], a: [F, 1], b: [T, B, 1], s: [F] },
+    predict: (ops, { x, a, b, s }) => {
+      const dt = ops.softplus(x);
+      return ops.selectiveScan(ops.selectiveScan(dt, dt, a, b, b, s), dt, a, b, b, s);
+    },
+  },
+  {
     name: 'dropout',
     inputs: {},
     parameters: { x: [T, B, F] },

@@ -16,7 +16,7 @@ export function logistic(x: number): number {
 }
 
 /** Normalised features of one bin. @param features [bins x inputCount], raw */
-export function normalisedRow(model: Model, features: Float32Array, bin: number): Float64Array {
+function normalisedRow(model: Model, features: Float32Array, bin: number): Float64Array {
   const { featureMean, featureScale } = model.normalisation;
   const { inputCount } = model.shape;
   return Float64Array.from(

@@ -6,6 +6,7 @@ export {
 } from './unit-activations';
 export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sumOfSquares } from './elementwise';
 export { copyColumns, addColumns } from './columns';
+export { causalConv, causalConvBackward, causalConvStep } from './causal-conv';
 export { packPanels, gemm } from './gemm';
 export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
 export { bandedAttention, bandedAttentionBackward } from './attention';
@@ -14,3 +15,5 @@ export { gruGates, gruScanForward, gruScanBackward } from './gru';
 export { shiftMix, shiftMixBackward, shiftMixStep } from './shift-mix';
 export { wkvScanForward, wkvScanBackward, wkvStep } from './wkv';
 export { dropout, squaredError, adamw } from './training';
+export { packDecays, selectiveScan, selectiveStep } from './selective-scan';
+export { selectiveScanBackward } from './selective-scan-backward';

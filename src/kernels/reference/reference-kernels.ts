@@ -11,6 +11,7 @@ import { DECODER_MEMORY_BYTES } from '../kernels.ts';
 import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
 import { attentionReference } from './attention.ts';
+import { causalConvReference } from './causal-conv.ts';
 import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
@@ -18,6 +19,7 @@ import { gruReference } from './gru.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
 import { shiftMixReference } from './shift-mix.ts';
+import { selectiveScanReference } from './selective-scan.ts';
 import { trainingReference } from './training.ts';
 import { unitActivationsReference } from './unit-activations.ts';
 import { wkvReference } from './wkv.ts';
@@ -33,6 +35,7 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...activationsReference(memory),
     ...unitActivationsReference(memory),
     ...elementwiseReference(memory),
+    ...causalConvReference(memory),
     ...columnsReference(memory),
     ...gemmReference(memory),
     ...normsReference(memory),
@@ -40,6 +43,7 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...gruReference(memory),
     ...shiftMixReference(memory),
     ...wkvReference(memory),
+    ...selectiveScanReference(memory),
     ...trainingReference(memory),
   };
 }

@@ -9,6 +9,8 @@ import { NORM_EPSILON } from '../engine.ts';
 import type { CompileOptions, Operations, Tensor } from '../engine.ts';
 import { bandedAttention } from './banded-attention.ts';
 import { shiftMixValue, wkvScanValue } from './rwkv.ts';
+import { causalConvValue } from './causal-conv.ts';
+import { selectiveScanValue } from './selective-scan.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** What a run knows beyond the values: dropout needs it. */
@@ -130,6 +132,37 @@ export class TfjsOperations implements Operations {
     );
     const of = (tensor: Tensor): Value => this.valueOf(tensor);
     return this.record(key.shape, () => wkvScanValue(this.tf, of(key), of(value), of(decay), of(first)));
+  }
+
+  causalConv(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+    const channelCount = x.shape[2];
+    assert(
+      weight.shape.length === 3 &&
+        weight.shape[0] === channelCount &&
+        weight.shape[1] === 1 &&
+        bias.shape.join() === `${channelCount}`,
+      'causalConv: weight is [F, 1, K] and bias [F]',
+    );
+    return this.record(x.shape, () =>
+      causalConvValue(this.tf, this.valueOf(x), this.valueOf(weight), this.valueOf(bias)),
+    );
+  }
+
+  selectiveScan(x: Tensor, dt: Tensor, aLog: Tensor, b: Tensor, c: Tensor, skip: Tensor): Tensor {
+    assertSameShape(x, dt);
+    assertSameShape(b, c);
+    const [timeCount, batchCount, channelCount] = x.shape;
+    const stateCount = b.shape[2];
+    assert(
+      b.shape.join() === `${timeCount},${batchCount},${stateCount}` &&
+        aLog.shape.join() === `${channelCount},${stateCount}` &&
+        skip.shape.join() === `${channelCount}`,
+      'selectiveScan: b and c are [T, B, N], aLog is [F, N] and skip [F]',
+    );
+    return this.record(x.shape, () => {
+      const [xs, dts, aLogs, bs, cs, skips] = [x, dt, aLog, b, c, skip].map((each) => this.valueOf(each));
+      return selectiveScanValue(this.tf, xs, dts, aLogs, bs, cs, skips);
+    });
   }
 
   dropout(x: Tensor, rate: number, salt: number): Tensor {

@@ -1,6 +1,7 @@
 /** Every operation on the wasm engine: one line each, what it does is in the files beside this one. */
 import type { Operations } from '../engine.ts';
 import { recordBandedAttention } from './banded-attention.ts';
+import { recordCausalConv } from './causal-conv.ts';
 import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
 import { recordGruScan } from './gru-scan.ts';
@@ -9,6 +10,7 @@ import { recordSquaredError } from './loss.ts';
 import { recordLayerNorm, recordRmsNorm } from './norms.ts';
 import type { Recorder } from './recorder.ts';
 import { recordShiftMix } from './shift-mix.ts';
+import { recordSelectiveScan } from './selective-scan.ts';
 import { recordSlice } from './slice.ts';
 import { recordWkvScan } from './wkv-scan.ts';
 
@@ -30,6 +32,8 @@ export function createWasmOperations(recorder: Recorder): Operations {
       recordBandedAttention(recorder, qkv, headCount, windowBins),
     shiftMix: (x, mu) => recordShiftMix(recorder, x, mu),
     wkvScan: (key, value, decay, first) => recordWkvScan(recorder, key, value, decay, first),
+    causalConv: (x, weight, bias) => recordCausalConv(recorder, x, weight, bias),
+    selectiveScan: (x, dt, aLog, b, c, skip) => recordSelectiveScan(recorder, { x, dt, aLog, b, c, skip }),
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),

@@ -1,0 +1,18 @@
+import type { DecoderKind } from '../decoder.ts';
+import { initialiseMamba } from './initialise.ts';
+import { mambaConfigSchema, mambaParameters } from './mamba.ts';
+import { mambaReference } from './reference.ts';
+import { mambaSequence } from './sequence.ts';
+import { MambaDecoder } from './step.ts';
+
+export const mamba: DecoderKind = {
+  name: 'mamba',
+  configSchema: mambaConfigSchema,
+  training: 'gradient',
+  parameters: (config, shape) => mambaParameters(mambaConfigSchema.parse(config), shape),
+  initialise: (config, shape, rng) => initialiseMamba(mambaConfigSchema.parse(config), shape, rng),
+  sequence: (operations, config, parameters, input) =>
+    mambaSequence(operations, mambaConfigSchema.parse(config), parameters, input),
+  referenceSequence: mambaReference,
+  createDecoder: (model, kernels) => new MambaDecoder(model, kernels),
+};
