@@ -9,8 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { BetzError } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Decoder, DecoderKind, Model, Tensors } from '../decoders/decoder.ts';
-import { gru } from '../decoders/gru/index.ts';
+import type { Decoder, DecoderKind, Model } from '../decoders/decoder.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { distributionOf } from './distribution.ts';
@@ -38,7 +37,6 @@ export interface LatencyBenchRow {
   pacedWarmedUs: Distribution;
 }
 
-const OUTPUT_COUNT = 2;
 const VERIFIED_BINS = 200;
 const REFERENCE_ERROR_MAX = 1e-4;
 const WARM_UP_STEPS = 300;
@@ -73,36 +71,6 @@ export function benchLatency(
       pacedWarmedUs: timePaced(decoder, features, options, clock, true),
     };
   });
-}
-
-/** GRUs of several sizes with random weights: speed does not depend on what was learned. */
-export function gruSubjects(options: LatencyBenchOptions): BenchSubject[] {
-  const { inputCount } = options;
-  const shape = { inputCount, outputCount: OUTPUT_COUNT };
-  return options.hiddenCounts.map((hiddenCount) => {
-    const config = gru.configSchema.parse({ hiddenCount });
-    const tensors = gru.initialise(config, shape, new Rng(options.seed));
-    return { kind: gru, size: `${inputCount}-${hiddenCount}`, model: randomModel(config, shape, tensors) };
-  });
-}
-
-function randomModel(config: Model['config'], shape: Model['shape'], tensors: Tensors): Model {
-  return {
-    kind: gru.name,
-    config,
-    shape,
-    tensors,
-    normalisation: {
-      featureMean: new Float32Array(shape.inputCount).fill(0.2),
-      featureScale: new Float32Array(shape.inputCount).fill(2),
-      outputMean: new Float32Array(shape.outputCount),
-      outputScale: new Float32Array(shape.outputCount).fill(1),
-    },
-    features: { name: 'spikeCounts', smoothing: 0, channelLabels: [] },
-    output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
-    binMs: 10,
-    provenance: {},
-  };
 }
 
 /** Rows of Poisson counts at 0.15 per channel and bin: 7 Hz at 20 ms. */

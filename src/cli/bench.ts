@@ -1,6 +1,7 @@
 /** `betz bench`: measured figures, each with the machine and the method beside it. */
 import { Command } from 'commander';
-import { benchLatency, gruSubjects } from '../bench/latency.ts';
+import { gradientSubjects } from '../bench/gradient-subjects.ts';
+import { benchLatency } from '../bench/latency.ts';
 import type { LatencyBenchOptions } from '../bench/latency.ts';
 import { closedFormSubjects } from '../bench/closed-form-subjects.ts';
 import type { Distribution } from '../bench/distribution.ts';
@@ -53,7 +54,7 @@ function runLatency(options: LatencyOptions): void {
     seed: options.seed,
     onProgress: (line) => process.stderr.write(`timing ${line}\n`),
   };
-  const subjects = [...gruSubjects(benchOptions), ...closedFormSubjects(benchOptions)];
+  const subjects = [...gradientSubjects(benchOptions), ...closedFormSubjects(benchOptions)];
   const rows = benchLatency(subjects, benchOptions);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ machine, options: benchOptions, rows })}\n`);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { closedFormSubjects } from '../../src/bench/closed-form-subjects.ts';
-import { benchLatency, gruSubjects } from '../../src/bench/latency.ts';
+import { gradientSubjects } from '../../src/bench/gradient-subjects.ts';
+import { benchLatency } from '../../src/bench/latency.ts';
+import { decoderKinds } from '../../src/decoders/registry.ts';
 import type { BenchSubject, LatencyBenchOptions } from '../../src/bench/latency.ts';
 import type { Decoder } from '../../src/decoders/decoder.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
@@ -16,7 +18,7 @@ const TINY: LatencyBenchOptions = {
 
 /** A GRU with another step. @param change makes it from the decoder's own */
 function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
-  const [subject] = gruSubjects(TINY);
+  const [subject] = gradientSubjects(TINY);
   const { kind } = subject;
   return {
     ...subject,
@@ -45,18 +47,21 @@ function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
   };
 }
 
+const GRADIENT_KINDS = decoderKinds.filter(({ training }) => training === 'gradient').map(({ name }) => name);
+
 describe('latency bench', () => {
-  it('times every decoder that equals its reference: GRUs of several sizes, Wiener and Kalman', () => {
+  it('times every decoder that equals its reference: GRUs of several sizes, one of every other kind', () => {
     const lines: string[] = [];
-    const subjects = [...gruSubjects(TINY), ...closedFormSubjects(TINY)];
+    const subjects = [...gradientSubjects(TINY), ...closedFormSubjects(TINY)];
     const rows = benchLatency(subjects, { ...TINY, onProgress: (line) => lines.push(line) });
     expect(rows.map(({ decoder, size }) => `${decoder} ${size}`)).toEqual([
       'gru 6-4',
       'gru 6-9',
+      ...GRADIENT_KINDS.filter((name) => name !== 'gru').map((name) => `${name} 6-128`),
       'wiener 6',
       'kalman 6',
     ]);
-    expect(lines).toHaveLength(4);
+    expect(lines).toHaveLength(rows.length);
     for (const { referenceError, warmUs, pacedUs, pacedWarmedUs } of rows) {
       expect(referenceError).toBeGreaterThan(0); // float32 against float64
       expect(referenceError).toBeLessThan(1e-4);
