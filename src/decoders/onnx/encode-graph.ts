@@ -10,7 +10,7 @@ const OPSET_VERSION = 17;
 const IR_VERSION = 8;
 
 /** TensorProto.DataType */
-export const ELEMENT_TYPES: Readonly<Record<ElementType, number>> = { float32: 1, int64: 7 };
+const ELEMENT_TYPES: Readonly<Record<ElementType, number>> = { float32: 1, int64: 7 };
 /** AttributeProto.AttributeType */
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
