@@ -49,7 +49,7 @@ function runExport({ model: path, onnx: out, json }: ExportOptions): void {
 
 function valuesText({ inputs, outputs }: Graph): string {
   return [
-    ...inputs.map(({ name, type, shape }) => `  in   ${name} ${type}[${shape.join(', ')}]`),
-    ...outputs.map(({ name, type, shape }) => `  out  ${name} ${type}[${shape.join(', ')}]`),
+    ...inputs.map(({ name, shape }) => `  in   ${name} [${shape.join(', ')}]`),
+    ...outputs.map(({ name, shape }) => `  out  ${name} [${shape.join(', ')}]`),
   ].join('\n');
 }

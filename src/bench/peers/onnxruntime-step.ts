@@ -10,7 +10,7 @@ export const ONNXRUNTIME = 'onnxruntime-node';
 
 /** As much of onnxruntime-common as is used here. */
 interface OrtTensor {
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array;
 }
 type OrtTensors = Record<string, OrtTensor>;
 interface OrtSession {
@@ -18,7 +18,7 @@ interface OrtSession {
   release(): Promise<void>;
 }
 interface Ort {
-  Tensor: new (type: 'float32' | 'int64', data: OrtTensor['data'], shape: readonly number[]) => OrtTensor;
+  Tensor: new (type: 'float32', data: Float32Array, shape: readonly number[]) => OrtTensor;
   InferenceSession: { create(bytes: Uint8Array, options: object): Promise<OrtSession> };
 }
 
@@ -62,17 +62,13 @@ class OnnxruntimeStep implements PeerStep {
     this.feeds['features'] = new this.ort.Tensor('float32', features, this.featuresShape);
     const results = await this.session.run(this.feeds);
     for (const state of this.graph.states) this.feeds[state.input] = results[state.output];
-    output.set(results['output'].data as Float32Array);
+    output.set(results['output'].data);
   }
 
   reset(): void {
-    for (const { input, type, shape, initial } of this.graph.states) {
+    for (const { input, shape, initial } of this.graph.states) {
       const size = shape.reduce((product, n) => product * n, 1);
-      const data =
-        type === 'float32'
-          ? new Float32Array(size).fill(initial)
-          : new BigInt64Array(size).fill(BigInt(initial));
-      this.feeds[input] = new this.ort.Tensor(type, data, shape);
+      this.feeds[input] = new this.ort.Tensor('float32', new Float32Array(size).fill(initial), shape);
     }
   }
 

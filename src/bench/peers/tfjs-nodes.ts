@@ -1,6 +1,9 @@
 /**
- * The operators of our step graphs as operations of TensorFlow.js. What is known beforehand (axes, sizes, the weights of a
- * GRU) is worked out once, when a node is prepared.
+ * The operators of our step graphs as operations of TensorFlow.js. What is known beforehand (axes, sizes, weights) is worked
+ * out once, when a node is prepared.
+ *
+ * Weights are transposed there, [cols, rows]: with `transposeB` the wasm backend leaves XNNPACK for a slow loop, which in
+ * 4.22.0 also adds the bias once for every 48 columns.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Graph, Node, Value } from '../../decoders/onnx/step-graph.ts';
@@ -13,13 +16,17 @@ export interface PreparedNode {
   inputs: readonly Value[];
   outputs: readonly Value[];
   run: Run;
+  /** Made when the node was prepared; the caller's to dispose. */
+  constants: readonly Tensor[];
 }
 
 interface Context {
   tf: Tensorflow;
   node: Node;
   graph: Graph;
+  /** Of the graph; may not be disposed. */
   weights: ReadonlyMap<string, Tensor>;
+  constants: Tensor[];
 }
 
 /** @param weights the initialisers of the graph */
@@ -30,10 +37,12 @@ export function prepareNode(
   weights: ReadonlyMap<string, Tensor>,
 ): PreparedNode {
   if (!Object.hasOwn(OPERATORS, node.op)) throw new Error(`tfjs-nodes has no '${node.op}'`);
+  const constants: Tensor[] = [];
   return {
     inputs: node.inputs.filter((name) => name !== ''),
     outputs: node.outputs,
-    run: OPERATORS[node.op]({ tf, node, graph, weights }),
+    run: OPERATORS[node.op]({ tf, node, graph, weights, constants }),
+    constants,
   };
 }
 
@@ -54,9 +63,7 @@ const OPERATORS: Readonly<Record<string, (context: Context) => Run>> = {
   GreaterOrEqual: ({ tf }) => binary(tf.greaterEqual),
   Cast: ({ tf }) => unary((x) => tf.cast(x, 'float32')), // of a comparison: nothing else is cast
   MatMul: ({ tf }) => binary((a, b) => tf.matMul(a, b)),
-  Gemm:
-    ({ tf }) =>
-    ([x, weight, bias]) => [linear(tf, x, weight, bias)],
+  Gemm: gemm,
   Softmax: ({ tf, node }) => unary((x) => tf.softmax(x, integer(node, 'axis'))),
   ReduceMean: ({ tf, node }) => unary((x) => tf.mean(x, integers(node, 'axes'), true)),
   ReduceSum: (context) => unary((x) => context.tf.sum(x, constant(context, 1), true)),
@@ -73,6 +80,11 @@ const OPERATORS: Readonly<Record<string, (context: Context) => Run>> = {
   Squeeze: (context) => unary((x) => context.tf.squeeze(x, constant(context, 1))),
   Transpose: ({ tf, node }) => unary((x) => tf.transpose(x, integers(node, 'perm'))),
   Slice: slice,
+  Gather: (context) => {
+    const indices = constant(context, 1);
+    const axis = integer(context.node, 'axis');
+    return unary((x) => context.tf.gather(x, indices, axis));
+  },
   LayerNormalization: layerNormalization,
   GRU: gru,
 };
@@ -85,13 +97,16 @@ function binary(apply: (a: Tensor, b: Tensor) => Tensor): Run {
   return ([a, b]) => [apply(a, b)];
 }
 
+/** x W + b. @param weight [cols, rows] */
 function linear(tf: Tensorflow, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  return tf.fused.matMul({
-    a: x,
-    b: weight,
-    transposeB: true,
-    ...(bias === undefined ? {} : { bias }),
-  });
+  return tf.fused.matMul({ a: x, b: weight, ...(bias === undefined ? {} : { bias }) });
+}
+
+function gemm(context: Context): Run {
+  const { tf, node, constants } = context;
+  const weight = tf.transpose(weightOf(context, node.inputs[1]));
+  constants.push(weight);
+  return ([x, , bias]) => [linear(tf, x, weight, bias)];
 }
 
 function reshaped(context: Context): Run {
@@ -122,14 +137,15 @@ function layerNormalization({ tf, node }: Context): Run {
 }
 
 /** One step; ONNX's stacking of the gates is z, r, n. */
-function gru({ tf, node, weights }: Context): Run {
+function gru(context: Context): Run {
+  const { tf, node, constants } = context;
   const H = integer(node, 'hidden_size');
-  const [weightIh, weightHh, biases] = node.inputs.slice(1, 4).map((name) => {
-    const tensor = weights.get(name);
-    if (tensor === undefined) throw new Error(`the weights '${name}' of a GRU are no constant`);
-    return tf.squeeze(tensor, [0]);
+  const [weightIh, weightHh, biasIh, biasHh] = tf.tidy(() => {
+    const [input, recurrent, biases] = node.inputs.slice(1, 4).map((name) => weightOf(context, name));
+    const matrices = [input, recurrent].map((matrix) => tf.transpose(tf.squeeze(matrix, [0])));
+    return [...matrices, ...tf.split(tf.squeeze(biases, [0]), 2)];
   });
-  const [biasIh, biasHh] = tf.split(biases, 2);
+  constants.push(weightIh, weightHh, biasIh, biasHh);
   return ([x, , , , h]) => {
     const before = tf.reshape(h, [1, H]);
     const fromInput = linear(tf, tf.reshape(x, [1, -1]), weightIh, biasIh);
@@ -141,6 +157,12 @@ function gru({ tf, node, weights }: Context): Run {
     const next = tf.reshape(tf.add(n, tf.mul(z, tf.sub(before, n))), [1, 1, H]);
     return [next, next];
   };
+}
+
+function weightOf({ node, weights }: Context, name: string): Tensor {
+  const weight = weights.get(name);
+  if (weight === undefined) throw new Error(`'${name}', a weight of ${node.op}, is no constant`);
+  return weight;
 }
 
 /** Whole numbers of an input that is a constant. */

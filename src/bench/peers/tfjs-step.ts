@@ -62,13 +62,13 @@ export class TfjsStep implements PeerStep {
 
   reset(): void {
     for (const state of this.graph.states) {
-      const dtype = state.type === 'float32' ? 'float32' : 'int32';
-      this.setState(state, this.tf.fill([...state.shape], state.initial, dtype));
+      this.setState(state, this.tf.fill([...state.shape], state.initial));
     }
   }
 
   dispose(): Promise<void> {
-    for (const tensor of [...this.weights.values(), ...this.states.values()]) tensor.dispose();
+    const constants = this.nodes.flatMap((node) => node.constants);
+    for (const tensor of [...this.weights.values(), ...this.states.values(), ...constants]) tensor.dispose();
     return Promise.resolve();
   }
 

@@ -5,16 +5,16 @@
  * multiplies r with the recurrent part after its bias (PyTorch's form) only when `linear_before_reset` is 1.
  */
 import type { Model, TensorData } from '../decoder.ts';
-import { foldInput, foldOutput } from '../shared/folded-maps.ts';
+import { outputMap } from '../onnx/model-maps.ts';
 import type { StepGraph } from '../onnx/step-graph.ts';
+import { foldInput } from '../shared/folded-maps.ts';
 import { gruConfigSchema, layerNames } from './gru.ts';
 
 export function gruOnnxStep(model: Model, graph: StepGraph): void {
   const { hiddenCount: H, layerCount } = gruConfigSchema.parse(model.config);
-  const { inputCount, outputCount } = model.shape;
   const { tensors } = model;
   const axis = graph.integers(0);
-  const features = graph.input('features', [1, inputCount]);
+  const features = graph.input('features', [1, model.shape.inputCount]);
   let x = graph.op('Unsqueeze', [features, axis]); // [T = 1, B = 1, I]
   for (let layer = 0; layer < layerCount; layer++) {
     const names = layerNames(layer);
@@ -33,14 +33,7 @@ export function gruOnnxStep(model: Model, graph: StepGraph): void {
     graph.next(`h_l${layer}`, next); // [1, 1, H]
     x = next;
   }
-  const readout = foldOutput(model, 'readout.weight', 'readout.bias');
-  const last = graph.op('Squeeze', [x, axis]); // [1, H]
-  const y = graph.linear(
-    last,
-    graph.tensor('readout.weight', readout.weight),
-    graph.tensor('readout.bias', readout.bias),
-  );
-  graph.output('output', y, [1, outputCount]);
+  outputMap(model, graph, graph.op('Squeeze', [x, axis]), 'readout.weight', 'readout.bias');
 }
 
 /** Rows of r and z swapped. @param tensor [3H] or [3H, cols], rows r, z, n */

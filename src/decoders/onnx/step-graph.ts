@@ -5,17 +5,16 @@
  * the graph feeds each output back into its input. Operators are those of opset 17.
  * Source: https://onnx.ai/onnx/operators.
  */
-export type ElementType = 'float32' | 'int64';
-
 /** The name of a value in the graph. */
 export type Value = string;
 
+/** An input or output of the graph: float32, as all of them are. */
 export interface ValueInfo {
   name: string;
-  type: ElementType;
   shape: readonly number[];
 }
 
+/** A constant: weights, or whole numbers such as axes and sizes. */
 export type Initialiser = ValueInfo &
   ({ type: 'float32'; data: Float32Array } | { type: 'int64'; data: BigInt64Array });
 
@@ -35,7 +34,6 @@ export interface Node {
 export interface StateInfo {
   input: string;
   output: string;
-  type: ElementType;
   shape: readonly number[];
   initial: number;
 }
@@ -57,28 +55,28 @@ export class StepGraph {
   /** Which node's output an output of the graph is to be. */
   private readonly results = new Map<string, Value>();
 
-  input(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
-    this.inputs.push({ name, type, shape });
+  input(name: string, shape: readonly number[]): Value {
+    this.inputs.push({ name, shape });
     return name;
   }
 
-  output(name: string, value: Value, shape: readonly number[], type: ElementType = 'float32'): void {
-    this.outputs.push({ name, type, shape });
+  output(name: string, value: Value, shape: readonly number[]): void {
+    this.outputs.push({ name, shape });
     this.results.set(name, value);
   }
 
   /** @param initial what every element is before the first step */
-  state(name: string, shape: readonly number[], initial = 0, type: ElementType = 'float32'): Value {
+  state(name: string, shape: readonly number[], initial = 0): Value {
     const input = `state.${name}`;
-    this.states.push({ input, output: `next.${name}`, type, shape, initial });
-    return this.input(input, shape, type);
+    this.states.push({ input, output: `next.${name}`, shape, initial });
+    return this.input(input, shape);
   }
 
   /** What `state(name)` becomes. */
   next(name: string, value: Value): void {
     const state = this.states.find(({ input }) => input === `state.${name}`);
     if (state === undefined) throw new Error(`the graph has no state '${name}'`);
-    this.output(state.output, value, state.shape, state.type);
+    this.output(state.output, value, state.shape);
   }
 
   /** A learned tensor. */
@@ -88,9 +86,11 @@ export class StepGraph {
     return name;
   }
 
-  scalar(value: number): Value {
-    const name = `scalar.${value}`;
-    this.initialisers.set(name, { name, type: 'float32', shape: [], data: Float32Array.of(value) });
+  /** @param rank of the constant: axes of size one */
+  scalar(value: number, rank = 0): Value {
+    const name = `scalar.${value}${rank === 0 ? '' : `.rank_${rank}`}`;
+    const shape = Array.from({ length: rank }, () => 1);
+    this.initialisers.set(name, { name, type: 'float32', shape, data: Float32Array.of(value) });
     return name;
   }
 
@@ -119,9 +119,19 @@ export class StepGraph {
     return this.op('Gemm', bias === undefined ? [x, weight] : [x, weight, bias], { transB: 1 });
   }
 
-  /** Consecutive parts of a row. @param x [1, sum of sizes] @returns [1, size] each */
-  split(x: Value, ...sizes: number[]): Value[] {
-    return this.ops('Split', [x, this.integers(...sizes)], sizes.length, { axis: 1 });
+  /** Consecutive parts along an axis. */
+  split(x: Value, axis: number, ...sizes: number[]): Value[] {
+    return this.ops('Split', [x, this.integers(...sizes)], sizes.length, { axis });
+  }
+
+  /** Elements `start` to below `end` of an axis. */
+  slice(x: Value, axis: number, start: number, end: number): Value {
+    return this.op('Slice', [x, this.integers(start), this.integers(end), this.integers(axis)]);
+  }
+
+  /** Over the last axis: gain (x - mean) / sqrt(variance + epsilon) + bias. @param gain [size] @param bias [size] */
+  layerNorm(x: Value, gain: Value, bias: Value, epsilon: number): Value {
+    return this.op('LayerNormalization', [x, gain, bias], { axis: 1, epsilon: { float: epsilon } });
   }
 
   /** x / (1 + e^-x) */

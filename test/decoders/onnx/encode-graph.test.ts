@@ -28,9 +28,7 @@ describe('a step graph', () => {
       { op: 'Add', inputs: ['state.sum', 'scalar.1'], outputs: ['next.sum'], attributes: {} },
       { op: 'Identity', inputs: ['next.sum'], outputs: ['output'], attributes: {} },
     ]);
-    expect(states).toEqual([
-      { input: 'state.sum', output: 'next.sum', type: 'float32', shape: [1, 2], initial: -1e30 },
-    ]);
+    expect(states).toEqual([{ input: 'state.sum', output: 'next.sum', shape: [1, 2], initial: -1e30 }]);
   });
 
   it('copies an input that is an output', () => {
@@ -85,7 +83,7 @@ describe('an encoded graph', () => {
     const graph = new StepGraph();
     const x = graph.input('x', [1, 70_000]);
     const weight = graph.tensor('wéight', { shape: [2, 1], data: Float32Array.of(-0.1, Number.MAX_VALUE) });
-    const position = graph.state('position', [], 0, 'int64');
+    const position = graph.state('position', []);
     const [a, b] = graph.ops('Any', [x, '', weight, position], 2, {
       axis: 0,
       far: 2 ** 40,
@@ -100,7 +98,7 @@ describe('an encoded graph', () => {
     expect(file.inputs).toEqual(
       new Map([
         ['x', { type: 1, shape: [1, 70_000] }],
-        ['state.position', { type: 7, shape: [] }],
+        ['state.position', { type: 1, shape: [] }],
       ]),
     );
     const [node] = file.nodes;
