@@ -35,7 +35,7 @@ export function loadPeer(name: string): unknown {
   }
 }
 
-/** Name and version, as results are labelled. */
+/** Name and version, as results are labelled. @throws BetzError CFG_PEER_MISSING */
 export function peerLabel(name: string): string {
   const { version } = loadPeer(`${name}/package.json`) as { version: string };
   return `${name} ${version}`;

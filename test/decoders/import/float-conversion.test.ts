@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { BetzError } from '../../../src/core/errors.ts';
 import { convertToFloat32 } from '../../../src/decoders/import/float-conversion.ts';
 import type { StoredTensor } from '../../../src/decoders/safetensors.ts';
 import { readSafetensors } from '../../../src/decoders/safetensors.ts';
 import { readFileSync } from 'node:fs';
+import { betzErrorOf } from '../../support/recording-errors.ts';
 import { Golden, goldenPath } from '../../support/golden.ts';
 
 /** One tensor of 16-bit numbers, at an odd place in its buffer. */
@@ -18,15 +18,6 @@ function words(dtype: 'F16' | 'BF16', ...values: number[]): StoredTensor {
 
 function doubles(...values: number[]): StoredTensor {
   return { dtype: 'F64', shape: [values.length], bytes: new Uint8Array(Float64Array.from(values).buffer) };
-}
-
-function failureOf(tensor: StoredTensor): BetzError {
-  try {
-    convertToFloat32('w', tensor);
-  } catch (error) {
-    if (error instanceof BetzError) return error;
-  }
-  return expect.fail('nothing was thrown');
 }
 
 describe('conversion to float32', () => {
@@ -89,13 +80,15 @@ describe('conversion to float32', () => {
     ['NaN as BF16', words('BF16', 0, 0x7fc0)],
     ['a number beyond float32', doubles(0, 1e39)],
   ])('refuses %s, and says where', (_what, tensor) => {
-    const { code, value } = failureOf(tensor);
+    const { code, value } = betzErrorOf(() => convertToFloat32('w', tensor));
     expect(code).toBe('DEC_MODEL_VALUE_NOT_FINITE');
     expect(value).toContain('element 1');
   });
 
   it('refuses whole numbers', () => {
-    const error = failureOf({ dtype: 'I64', shape: [1], bytes: new Uint8Array(8) });
+    const error = betzErrorOf(() =>
+      convertToFloat32('w', { dtype: 'I64', shape: [1], bytes: new Uint8Array(8) }),
+    );
     expect(error).toMatchObject({ code: 'DEC_IMPORT_DTYPE_UNSUPPORTED', value: 'I64' });
   });
 });

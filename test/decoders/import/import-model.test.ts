@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BetzError } from '../../../src/core/errors.ts';
 import type { Model } from '../../../src/decoders/decoder.ts';
 import { gru } from '../../../src/decoders/gru/index.ts';
 import { parseImportConfig } from '../../../src/decoders/import/import-config.ts';
@@ -8,21 +7,12 @@ import { importModel } from '../../../src/decoders/import/import-model.ts';
 import { decodeModel, encodeModel } from '../../../src/decoders/model-file.ts';
 import { loadKernels } from '../../../src/host/load-kernels.ts';
 import { shakenModel } from '../../support/decoder-models.ts';
+import { betzErrorOf } from '../../support/recording-errors.ts';
 import { Golden, goldenPath } from '../../support/golden.ts';
 import { expectClose } from '../../support/cases.ts';
 import { importConfigEntries, importConfigOf, renamedTensors, stateDict } from '../../support/state-dict.ts';
 
 const MODEL = shakenModel(gru, { inputCount: 4, outputCount: 2 }, { hiddenCount: 3, layerCount: 2 }, 5);
-
-function failureOf(run: () => unknown): BetzError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof BetzError) return error;
-    throw error;
-  }
-  return expect.fail('nothing was thrown');
-}
 
 /** The parts that an import makes out of the file. */
 function core({ kind, config, shape, tensors, normalisation, features, output, binMs }: Model): unknown {
@@ -117,7 +107,7 @@ describe('an import that does not fit', () => {
       (name) => (name === 'readout.weight' ? 'fc.weight' : name),
       (shape, name) => (name === 'rnn.weight_hh_l1' ? [3, 9] : shape),
     );
-    const error = failureOf(() => importModel('gru', stateDict(tensors), importConfigOf(MODEL)));
+    const error = betzErrorOf(() => importModel('gru', stateDict(tensors), importConfigOf(MODEL)));
     expect(error.code).toBe('DEC_IMPORT_TENSORS_UNMATCHED');
     expect(error.message).toContain('1 missing, 1 of another shape, 1 without a place');
     expect(error.value).toEqual({
@@ -129,7 +119,7 @@ describe('an import that does not fit', () => {
 
   it('names the place in the file and ours', () => {
     const config = importConfigOf(MODEL, { names: { rnn: 'gru' } });
-    const { value } = failureOf(() => importModel('gru', stateDict({}), config));
+    const { value } = betzErrorOf(() => importModel('gru', stateDict({}), config));
     expect((value as { missing: string[] }).missing).toContain(
       'gru.weight_ih_l0 (our rnn.weight_ih_l0) [9, 4]',
     );
@@ -140,18 +130,18 @@ describe('an import that does not fit', () => {
       ...MODEL.tensors,
       'rnn.weight_ih_l0_reverse': { shape: [9, 4], data: new Float32Array(36) },
     });
-    const { value } = failureOf(() => importModel('gru', file, importConfigOf(MODEL)));
+    const { value } = betzErrorOf(() => importModel('gru', file, importConfigOf(MODEL)));
     expect(value).toMatchObject({ unexpected: ['rnn.weight_ih_l0_reverse [9, 4]'] });
   });
 
   it('refuses a kind that there is not', () => {
     const run = (): unknown => importModel('lstm', stateDict(MODEL.tensors), importConfigOf(MODEL));
-    expect(failureOf(run).code).toBe('DEC_KIND_UNKNOWN');
+    expect(betzErrorOf(run).code).toBe('DEC_KIND_UNKNOWN');
   });
 
   it('refuses a file that is no safetensors file', () => {
     const run = (): unknown => importModel('gru', new Uint8Array(100).fill(7), importConfigOf(MODEL));
-    expect(failureOf(run).code).toMatch(/^DEC_MODEL_/);
+    expect(betzErrorOf(run).code).toMatch(/^DEC_MODEL_/);
   });
 
   it('refuses NaN, naming the tensor as the file does', () => {
@@ -159,8 +149,8 @@ describe('an import that does not fit', () => {
     tensors['m.readout.bias'].data = Float32Array.of(0, Number.NaN);
     const run = (): unknown =>
       importModel('gru', stateDict(tensors), importConfigOf(MODEL, { prefix: 'm.' }));
-    expect(failureOf(run)).toMatchObject({ code: 'DEC_MODEL_VALUE_NOT_FINITE' });
-    expect(failureOf(run).message).toContain('m.readout.bias');
+    expect(betzErrorOf(run)).toMatchObject({ code: 'DEC_MODEL_VALUE_NOT_FINITE' });
+    expect(betzErrorOf(run).message).toContain('m.readout.bias');
   });
 });
 
@@ -182,7 +172,7 @@ describe('a config file of an import', () => {
     ['no channel', { channels: 0 }, /channels/],
   ];
   it.each(BAD)('with %s is refused', (_what, changes, message) => {
-    const error = failureOf(() => parseImportConfig(JSON.stringify({ ...GOOD, ...changes })));
+    const error = betzErrorOf(() => parseImportConfig(JSON.stringify({ ...GOOD, ...changes })));
     expect(error.code).toBe('CFG_IMPORT_INVALID');
     expect(error.message).toMatch(message);
     expect(error.message).not.toContain('\n');
@@ -194,7 +184,7 @@ describe('a config file of an import', () => {
     ['a list', '[]'],
     ['nothing', ''],
   ])('that is %s is refused', (_what, text) => {
-    expect(failureOf(() => parseImportConfig(text)).code).toBe('CFG_IMPORT_INVALID');
+    expect(betzErrorOf(() => parseImportConfig(text)).code).toBe('CFG_IMPORT_INVALID');
   });
 
   const UNFIT: readonly [string, Record<string, unknown>, RegExp][] = [
@@ -215,7 +205,7 @@ describe('a config file of an import', () => {
   ];
   it.each(UNFIT)('with %s is refused', (_what, changes, message) => {
     const file = stateDict(MODEL.tensors);
-    const error = failureOf(() => importModel('gru', file, importConfigOf(MODEL, changes)));
+    const error = betzErrorOf(() => importModel('gru', file, importConfigOf(MODEL, changes)));
     expect(error.code).toBe('CFG_IMPORT_INVALID');
     expect(`${error.message} ${String(error.value)}`).toMatch(message);
   });
