@@ -60,6 +60,13 @@ const OPERATORS: Readonly<Record<string, (context: Context) => Run>> = {
   Mul: ({ tf }) => binary(tf.mul),
   Div: ({ tf }) => binary(tf.div),
   Max: ({ tf }) => binary(tf.maximum),
+  Floor: ({ tf }) => unary(tf.floor),
+  Clip:
+    ({ tf }) =>
+    ([x, low, high]) => [tf.minimum(tf.maximum(x, low), high)],
+  Where:
+    ({ tf }) =>
+    ([condition, a, b]) => [tf.where(condition, a, b)],
   GreaterOrEqual: ({ tf }) => binary(tf.greaterEqual),
   Cast: ({ tf }) => unary((x) => tf.cast(x, 'float32')), // of a comparison: nothing else is cast
   MatMul: ({ tf }) => binary((a, b) => tf.matMul(a, b)),
