@@ -25,9 +25,8 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
     ['transformer.py', ['transformer-1.safetensors', 'transformer-2.safetensors']],
     ['rwkv.py', ['rwkv-1.safetensors', 'rwkv-2.safetensors']],
     ['optimiser.py', ['optimiser.safetensors']],
-  ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     ['state_dict.py', ['state-dict-gru.safetensors', 'state-dict-gru-expected.safetensors']],
-  ])('%s writes the committed bytes', (script, fileNames) => {
+  ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));
     try {
       const { status, stderr } = spawnSync(PYTHON, ['-B', `tools/golden/${script}`, folder], {
