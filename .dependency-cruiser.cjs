@@ -57,7 +57,7 @@ module.exports = {
     {
       name: 'product-without-development-packages',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/tensor/tfjs/' },
+      from: { path: '^src/', pathNot: '^src/(tensor/tfjs|bench/peers)/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
     ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({

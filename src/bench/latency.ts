@@ -14,6 +14,7 @@ import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { distributionOf } from './distribution.ts';
 import type { Distribution } from './distribution.ts';
+import { sleepUntilShortlyBefore, spinUntil } from './pacing.ts';
 
 export interface LatencyBenchOptions {
   inputCount: number;
@@ -40,8 +41,6 @@ export interface LatencyBenchRow {
 const VERIFIED_BINS = 200;
 const REFERENCE_ERROR_MAX = 1e-4;
 const WARM_UP_STEPS = 300;
-/** How long before the edge pacing stops sleeping and spins: a timer is late by 0.3 ms. */
-const SPIN_NS = 5e5;
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1e3;
 
@@ -74,7 +73,7 @@ export function benchLatency(
 }
 
 /** Rows of Poisson counts at 0.15 per channel and bin: 7 Hz at 20 ms. */
-function simulatedCounts(inputCount: number, rowCount: number, seed: number): Float32Array[] {
+export function simulatedCounts(inputCount: number, rowCount: number, seed: number): Float32Array[] {
   const rng = new Rng(seed);
   return Array.from({ length: rowCount }, () =>
     Float32Array.from({ length: inputCount }, () => rng.poisson(0.15)),
@@ -135,18 +134,16 @@ function timePaced(
   for (let i = 0; i < WARM_UP_STEPS; i++) decoder.step(rows[i % rows.length], output);
   const count = Math.max(1, Math.round((options.pacedSeconds * 1000) / options.binMs));
   const times = new Float64Array(count);
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const firstNs = clock.nowNs();
   for (let i = 0; i < count; i++) {
     const edgeNs = firstNs + (i + 1) * options.binMs * NS_PER_MS;
-    const sleepMs = (edgeNs - SPIN_NS - clock.nowNs()) / NS_PER_MS;
-    if (sleepMs > 0) Atomics.wait(sleeper, 0, 0, sleepMs);
+    sleepUntilShortlyBefore(edgeNs, clock);
     if (isWarming) {
       decoder.saveState(state);
       decoder.step(rows[i % rows.length], output);
       decoder.loadState(state);
     }
-    while (clock.nowNs() < edgeNs);
+    spinUntil(edgeNs, clock);
     const start = clock.nowNs();
     decoder.step(rows[i % rows.length], output);
     times[i] = (clock.nowNs() - start) / NS_PER_US;

@@ -4,6 +4,8 @@ import { version } from '../host/version.ts';
 import { benchCommand } from './bench.ts';
 import { calibrateCommand } from './calibrate.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { runCommand } from './run.ts';
 
 /** Its errors are thrown, not printed, so that all of them look alike (failure.ts). */
@@ -24,6 +26,8 @@ Examples:
     .addCommand(runCommand())
     .addCommand(calibrateCommand())
     .addCommand(evaluateCommand())
+    .addCommand(importCommand())
+    .addCommand(exportCommand())
     .addCommand(benchCommand());
   silence(program);
   return program;

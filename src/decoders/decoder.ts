@@ -9,6 +9,7 @@ import type { Rng } from '../core/rng.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Operations, Tensor } from '../tensor/engine.ts';
 import type { ParameterUpdate } from '../tensor/optimiser.ts';
+import type { StepGraph } from './onnx/step-graph.ts';
 
 /** A decoder in service: parameters packed, state inside. One step per bin. */
 export interface Decoder {
@@ -127,4 +128,9 @@ export interface DecoderKind {
   /** The same in plain loops from raw features, state fresh: the specification of `step`. [bins x outputCount] */
   referenceSequence(model: Model, features: Float32Array, binCount: number): Float32Array;
   createDecoder(model: Model, kernels: Kernels): Decoder;
+  /**
+   * Writes `step` into a graph: input `features` [1, inputCount] as `step` takes them, output `output` [1, outputCount]
+   * in the model's unit, every state a `graph.state` and a `graph.next`. Absent: the kind has no ONNX form.
+   */
+  onnxStep?(model: Model, graph: StepGraph): void;
 }

@@ -28,7 +28,7 @@ export function modelHash(bytes: Uint8Array): string {
 
 /** @throws BetzError DEC_MODEL_FILE_MISSING, DEC_MODEL_FILE_UNREADABLE, and those of `decodeModel` */
 export function readModelFile(path: string): { model: Model; hash: string } {
-  const bytes = readBytes(path);
+  const bytes = readModelBytes(path);
   return { model: decodeModel(bytes), hash: modelHash(bytes) };
 }
 
@@ -39,7 +39,7 @@ export function readModelFile(path: string): { model: Model; hash: string } {
  */
 export function writeModelFile(path: string, model: Model, writer?: string): { hash: string; bytes: number } {
   const bytes = encodeModel(model, writer);
-  replaceFile(path, bytes);
+  writeModelBytes(path, bytes);
   return { hash: modelHash(bytes), bytes: bytes.byteLength };
 }
 
@@ -58,7 +58,8 @@ export function assertModelPathWritable(path: string): void {
   }
 }
 
-function readBytes(path: string): Uint8Array {
+/** A model file of any format, as it is. @throws BetzError DEC_MODEL_FILE_MISSING, DEC_MODEL_FILE_UNREADABLE */
+export function readModelBytes(path: string): Uint8Array {
   try {
     const stats = statSync(path);
     if (!stats.isFile()) throw unreadable(path, 'is not a file', undefined);
@@ -78,7 +79,8 @@ function readBytes(path: string): Uint8Array {
   }
 }
 
-function replaceFile(path: string, bytes: Uint8Array): void {
+/** The same for writing: the whole file or none of it. @throws BetzError DEC_MODEL_FILE_UNWRITABLE */
+export function writeModelBytes(path: string, bytes: Uint8Array): void {
   const target = resolveTarget(path);
   const temporary = temporaryPath(target);
   let file: number;

@@ -4,7 +4,17 @@ import { failureOf, runCli } from '../support/cli.ts';
 import { runHere } from '../support/cli-in-process.ts';
 
 /** Every command, with the one it belongs to. */
-const COMMANDS = ['', 'run', 'calibrate', 'evaluate', 'bench', 'bench latency', 'bench training'];
+const COMMANDS = [
+  '',
+  'run',
+  'calibrate',
+  'evaluate',
+  'import',
+  'export',
+  'bench',
+  'bench latency',
+  'bench training',
+];
 
 const wordsOf = (command: string): string[] => command.split(' ').filter((word) => word !== '');
 

@@ -26,6 +26,7 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
     ['rwkv.py', ['rwkv-1.safetensors', 'rwkv-2.safetensors']],
     ['mamba.py', ['mamba-1.safetensors', 'mamba-2.safetensors']],
     ['optimiser.py', ['optimiser.safetensors']],
+    ['state_dict.py', ['state-dict-gru.safetensors', 'state-dict-gru-expected.safetensors']],
   ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));
     try {

@@ -38,6 +38,25 @@ export function randomModel(
   };
 }
 
+/**
+ * The same with noise added to every tensor: no matrix of it is zero and no gain one, as some kinds begin training with,
+ * so that every part shows in the output.
+ */
+export function shakenModel(
+  kind: DecoderKind,
+  shape: DecoderShape,
+  config: Model['config'],
+  seed: number,
+): Model {
+  const model = randomModel(kind, shape, config, seed);
+  const rng = new Rng(seed + 1);
+  const shaken = Object.entries(model.tensors).map(([name, { shape: size, data }]) => {
+    const spread = size.length > 1 ? 0.5 / Math.sqrt(data.length / size[0]) : 0.1;
+    return [name, { shape: size, data: data.map((value) => value + rng.normal(0, spread)) }] as const;
+  });
+  return { ...model, tensors: Object.fromEntries(shaken) };
+}
+
 /** [binCount x inputCount] Poisson counts, most of them zero. */
 export function randomCounts(binCount: number, inputCount: number, seed: number): Float32Array {
   const rng = new Rng(seed);

@@ -1,6 +1,7 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
 import { gruConfigSchema, gruParameters, gruReference, gruSequence, initialiseGru } from './gru.ts';
+import { gruOnnxStep } from './onnx.ts';
 import { GruDecoder } from './step.ts';
 
 export const gru: DecoderKind = {
@@ -14,4 +15,5 @@ export const gru: DecoderKind = {
     gruSequence(operations, gruConfigSchema.parse(config), parameters, input),
   referenceSequence: gruReference,
   createDecoder: (model, kernels) => new GruDecoder(model, kernels),
+  onnxStep: gruOnnxStep,
 };

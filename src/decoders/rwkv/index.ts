@@ -1,6 +1,7 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
 import { initialiseRwkv } from './initialise.ts';
+import { rwkvOnnxStep } from './onnx.ts';
 import { rwkvReference } from './reference.ts';
 import { rwkvConfigSchema, rwkvParameters } from './rwkv.ts';
 import { rwkvSequence } from './sequence.ts';
@@ -19,4 +20,5 @@ export const rwkv: DecoderKind = {
     rwkvSequence(operations, rwkvConfigSchema.parse(config), parameters, input),
   referenceSequence: rwkvReference,
   createDecoder: (model, kernels) => new RwkvDecoder(model, kernels),
+  onnxStep: rwkvOnnxStep,
 };

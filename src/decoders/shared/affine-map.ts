@@ -1,6 +1,7 @@
 /** y = W x + b in a streaming step: weights packed once, everything at a fixed place. */
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Model } from '../decoder.ts';
+import { biasOf, foldInput, foldOutput } from './folded-maps.ts';
 
 /** Rows of a packed matrix-vector product come in blocks of this size. */
 const ROW_BLOCK = 24;
@@ -55,35 +56,14 @@ export function denseMap(kernels: Kernels, model: Model, weightName: string, bia
   return new AffineMap(kernels, data, biasOf(model, shape[0], biasName));
 }
 
-/**
- * A decoder's first map, from raw features: with normalised features (x - mean) scale, W (x - mean) scale + b is
- * (W scale) x + (b - (W scale) mean), so raw counts go in and channels without a spike cost nothing (`applySparse`).
- */
+/** A decoder's first map, from raw features: channels without a spike cost nothing (`applySparse`). */
 export function inputMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
-  const { featureMean, featureScale } = model.normalisation;
-  const { data, shape } = model.tensors[weightName];
-  const cols = shape[1];
-  const folded = Float32Array.from(data, (w, i) => w * featureScale[i % cols]);
-  const offsets = Float32Array.from(biasOf(model, shape[0], biasName), (b, row) => {
-    let offset = b;
-    for (let i = 0; i < cols; i++) offset -= folded[row * cols + i] * featureMean[i];
-    return offset;
-  });
-  return new AffineMap(kernels, folded, offsets);
+  const { weight, bias } = foldInput(model, weightName, biasName);
+  return new AffineMap(kernels, weight.data, bias.data);
 }
 
 /** A decoder's last map, to outputs in the model's unit: rows scaled, means added. */
 export function outputMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
-  const { outputMean, outputScale } = model.normalisation;
-  const { data, shape } = model.tensors[weightName];
-  const cols = shape[1];
-  return new AffineMap(
-    kernels,
-    Float32Array.from(data, (w, i) => w * outputScale[Math.floor(i / cols)]),
-    Float32Array.from(biasOf(model, shape[0], biasName), (b, row) => b * outputScale[row] + outputMean[row]),
-  );
-}
-
-function biasOf(model: Model, rows: number, name: string | undefined): Float32Array {
-  return name === undefined ? new Float32Array(rows) : model.tensors[name].data;
+  const { weight, bias } = foldOutput(model, weightName, biasName);
+  return new AffineMap(kernels, weight.data, bias.data);
 }

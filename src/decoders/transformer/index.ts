@@ -1,6 +1,7 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
 import { initialiseTransformer } from './initialise.ts';
+import { transformerOnnxStep } from './onnx.ts';
 import { transformerReference } from './reference.ts';
 import { transformerSequence } from './sequence.ts';
 import { TransformerDecoder } from './step.ts';
@@ -17,4 +18,5 @@ export const transformer: DecoderKind = {
     transformerSequence(operations, transformerConfigSchema.parse(config), parameters, input),
   referenceSequence: (model, features, binCount) => transformerReference(model, features, binCount),
   createDecoder: (model, kernels) => new TransformerDecoder(model, kernels),
+  onnxStep: transformerOnnxStep,
 };

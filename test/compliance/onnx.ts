@@ -1,0 +1,161 @@
+/** What the ONNX form of every kind that has one must hold: its structure, and its values in two other programs. */
+import * as tfCore from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isPeerInstalled } from '../../src/bench/peers/load-peer.ts';
+import { createOnnxruntimeStep, ONNXRUNTIME } from '../../src/bench/peers/onnxruntime-step.ts';
+import type { PeerStep } from '../../src/bench/peers/peer-step.ts';
+import { createTfjsWasmStep, TFJS_WASM, TfjsStep } from '../../src/bench/peers/tfjs-step.ts';
+import type { DecoderKind, Model } from '../../src/decoders/decoder.ts';
+import { exportOnnx, onnxGraph } from '../../src/decoders/onnx/export-onnx.ts';
+import type { Graph } from '../../src/decoders/onnx/step-graph.ts';
+import { loadKernels } from '../../src/host/load-kernels.ts';
+import { randomCounts, shakenModel } from '../support/decoder-models.ts';
+import { readOnnx } from '../support/onnx-reader.ts';
+
+const PRODUCER = { name: 'betz', version: 'test' };
+const STREAMED_STEPS = 1000;
+const FEW_STEPS = 200;
+/** In units of the output's scale. */
+const TOLERANCE = 1e-4;
+
+export interface OnnxCase {
+  config: Model['config'];
+  shape: Model['shape'];
+}
+
+export function describeOnnxStep(kind: DecoderKind, { config, shape }: OnnxCase): void {
+  const title = `${kind.name} ${JSON.stringify(config)}, ${shape.inputCount} in, ${shape.outputCount} out`;
+  const model = shakenModel(kind, shape, config, 11);
+
+  describe(`ONNX step: ${title}`, () => {
+    it('is a graph in which every value is made once, before it is used', () => {
+      checkOrder(onnxGraph(model));
+    });
+
+    it('says in the file what the graph is', () => {
+      checkFile(model);
+    });
+
+    it('gives the same bytes each time', () => {
+      expect(exportOnnx(model, PRODUCER)).toEqual(exportOnnx(model, PRODUCER));
+    });
+
+    describe('in TensorFlow.js', () => {
+      beforeAll(async () => {
+        await tfCore.setBackend('cpu');
+      });
+      it(`equals the decoder over ${FEW_STEPS} steps within ${TOLERANCE}`, async () => {
+        await checkStream(model, kind, new TfjsStep(tfCore, onnxGraph(model), 'tfjs'), FEW_STEPS);
+      });
+    });
+
+    it.skipIf(!isPeerInstalled(ONNXRUNTIME))(
+      `in ${ONNXRUNTIME}, equals the decoder over ${STREAMED_STEPS} steps within ${TOLERANCE}`,
+      async () => {
+        const graph = onnxGraph(model);
+        const peer = await createOnnxruntimeStep(graph, exportOnnx(model, PRODUCER));
+        await checkStream(model, kind, peer, STREAMED_STEPS);
+      },
+    );
+
+    it.skipIf(!isPeerInstalled(TFJS_WASM))(
+      `in ${TFJS_WASM}, equals the decoder over ${FEW_STEPS} steps within ${TOLERANCE}`,
+      async () => {
+        await checkStream(model, kind, await createTfjsWasmStep(onnxGraph(model)), FEW_STEPS);
+      },
+    );
+  });
+}
+
+function checkOrder({ inputs, outputs, states, initialisers, nodes }: Graph): void {
+  const known = new Set(['', ...inputs.map(({ name }) => name), ...initialisers.map(({ name }) => name)]);
+  expect(known.size, 'names of inputs and weights are unique').toBe(1 + inputs.length + initialisers.length);
+  const used = new Set<string>();
+  for (const node of nodes) {
+    for (const name of node.inputs) {
+      expect(known, `${node.op} reads '${name}'`).toContain(name);
+      used.add(name);
+    }
+    for (const name of node.outputs) {
+      expect(known, `${node.op} makes '${name}' again`).not.toContain(name);
+      known.add(name);
+    }
+  }
+  for (const { name } of outputs) expect(known).toContain(name);
+  for (const { name } of [...inputs, ...initialisers]) expect(used, `'${name}' is used`).toContain(name);
+  expect(inputs.map(({ name }) => name)).toEqual(['features', ...states.map(({ input }) => input)]);
+  expect(outputs.map(({ name }) => name).sort()).toEqual(
+    ['output', ...states.map(({ output }) => output)].sort(),
+  );
+  for (const { input, output } of states) expect(output).toBe(input.replace(/^state\./, 'next.'));
+  for (const { name, shape, data } of initialisers) {
+    expect(data, name).toHaveLength(shape.reduce((product, size) => product * size, 1));
+    expect(
+      Array.from<number | bigint>(data).every((value) => Number.isFinite(Number(value))),
+      name,
+    ).toBe(true);
+  }
+}
+
+function checkFile(model: Model): void {
+  const graph = onnxGraph(model);
+  const file = readOnnx(exportOnnx(model, PRODUCER));
+  expect(file.irVersion).toBe(8);
+  expect(file.opset).toEqual({ domain: '', version: 17 });
+  expect(file.producer).toBe('betz test');
+  expect(file.name).toBe(`betz-${model.kind}-step`);
+  expect(file.inputs.get('features')).toEqual({ type: 1, shape: [1, model.shape.inputCount] });
+  expect(file.outputs.get('output')).toEqual({ type: 1, shape: [1, model.shape.outputCount] });
+  for (const { input, output, shape } of graph.states) {
+    expect(file.inputs.get(input)).toEqual({ type: 1, shape });
+    expect(file.outputs.get(output)).toEqual({ type: 1, shape });
+  }
+  expect(file.nodes.map(({ op, inputs, outputs }) => ({ op, inputs, outputs }))).toEqual(
+    graph.nodes.map(({ op, inputs, outputs }) => ({ op, inputs, outputs })),
+  );
+  expect([...file.initialisers.keys()]).toEqual(graph.initialisers.map(({ name }) => name));
+  expect(new Set(file.nodes.map(({ name }) => name)).size, 'names of nodes').toBe(file.nodes.length);
+  const told = (key: string): unknown => JSON.parse(file.metadata.get(`betz.${key}`)!);
+  expect(file.metadata.get('betz.kind')).toBe(model.kind);
+  expect(told('config')).toEqual(model.config);
+  expect(told('output')).toEqual(model.output);
+  expect(told('features')).toEqual(model.features);
+  expect(told('bin_ms')).toBe(model.binMs);
+  expect(told('states')).toEqual(graph.states);
+}
+
+/** Streams counts through both, twice with a reset in between, and releases the peer. */
+async function checkStream(
+  model: Model,
+  kind: DecoderKind,
+  peer: PeerStep,
+  stepCount: number,
+): Promise<void> {
+  const { inputCount, outputCount } = model.shape;
+  const decoder = kind.createDecoder(model, loadKernels());
+  const features = randomCounts(stepCount, inputCount, 3);
+  const expected = new Float32Array(outputCount);
+  const output = new Float32Array(outputCount);
+  for (const count of [Math.floor(stepCount / 10), stepCount]) {
+    decoder.reset();
+    peer.reset();
+    let error = 0;
+    let spread = 0;
+    const first = new Float32Array(outputCount);
+    for (let bin = 0; bin < count; bin++) {
+      const row = features.slice(bin * inputCount, (bin + 1) * inputCount);
+      decoder.step(row, expected);
+      await peer.step(row, output);
+      if (bin === 0) first.set(expected);
+      for (let o = 0; o < outputCount; o++) {
+        const scale = model.normalisation.outputScale[o];
+        error = Math.max(error, Math.abs(output[o] - expected[o]) / scale);
+        spread = Math.max(spread, Math.abs(expected[o] - first[o]) / scale);
+      }
+    }
+    expect(error).toBeLessThan(TOLERANCE);
+    expect(spread, 'the outputs move, so that equality says something').toBeGreaterThan(100 * TOLERANCE);
+  }
+  await peer.dispose();
+}
