@@ -1,5 +1,6 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { gruAccount } from './account.ts';
 import { gruConfigSchema, gruParameters, gruReference, gruSequence, initialiseGru } from './gru.ts';
 import { GruDecoder } from './step.ts';
 
@@ -7,6 +8,7 @@ export const gru: DecoderKind = {
   name: 'gru',
   configSchema: gruConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   parameters: (config, shape) => gruParameters(gruConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>
     initialiseGru(gruConfigSchema.parse(config), shape, rng),
@@ -14,4 +16,5 @@ export const gru: DecoderKind = {
     gruSequence(operations, gruConfigSchema.parse(config), parameters, input),
   referenceSequence: gruReference,
   createDecoder: (model, kernels) => new GruDecoder(model, kernels),
+  account: (config, shape) => gruAccount(gruConfigSchema.parse(config), shape),
 };

@@ -1,5 +1,6 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { rwkvAccount } from './account.ts';
 import { initialiseRwkv } from './initialise.ts';
 import { rwkvReference } from './reference.ts';
 import { rwkvConfigSchema, rwkvParameters } from './rwkv.ts';
@@ -10,6 +11,7 @@ export const rwkv: DecoderKind = {
   name: 'rwkv',
   configSchema: rwkvConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   // Chosen on the validation part of StevensonV2: 4e-3 learns too slowly, from 1.2e-2 on it is no better.
   trainingHints: { peakRate: 7e-3 },
   parameters: (config, shape) => rwkvParameters(rwkvConfigSchema.parse(config), shape),
@@ -19,4 +21,5 @@ export const rwkv: DecoderKind = {
     rwkvSequence(operations, rwkvConfigSchema.parse(config), parameters, input),
   referenceSequence: rwkvReference,
   createDecoder: (model, kernels) => new RwkvDecoder(model, kernels),
+  account: (config, shape) => rwkvAccount(rwkvConfigSchema.parse(config), shape),
 };

@@ -1,58 +1,30 @@
-/** y = W x + b in a streaming step: weights packed once, everything at a fixed place. */
+/**
+ * The maps of a streaming step, y = W x + b: weights packed once, everything at a fixed place. A decoder makes them here and
+ * nowhere else, so that an int8 model and a run that counts operations need nothing of the kinds.
+ */
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Model } from '../decoder.ts';
+import { Float32Map } from './float32-map.ts';
+import { Int8Map, ScaledInputMap } from './int8-map.ts';
+import { WatchedMap } from './watched-map.ts';
 
-/** Rows of a packed matrix-vector product come in blocks of this size. */
-const ROW_BLOCK = 24;
-
-export class AffineMap {
+export interface AffineMap {
   readonly rows: number;
   readonly cols: number;
   /** Where y stands, [rows] and padding. */
   readonly outputPtr: number;
-  private readonly kernels: Kernels;
-  private readonly packedPtr: number;
-  private readonly biasPtr: number;
-  private readonly scratchPtr: number;
-
-  /**
-   * @param weight [rows x cols], row-major
-   * @param bias [rows]
-   */
-  constructor(kernels: Kernels, weight: ArrayLike<number>, bias: ArrayLike<number>) {
-    const { arena, exports: k } = kernels;
-    this.kernels = kernels;
-    this.rows = bias.length;
-    this.cols = weight.length / this.rows;
-    const paddedRows = Math.ceil(this.rows / ROW_BLOCK) * ROW_BLOCK;
-    const weightPtr = arena.allocate(weight.length);
-    this.packedPtr = arena.allocate(paddedRows * this.cols);
-    this.biasPtr = arena.allocate(paddedRows);
-    this.outputPtr = arena.allocate(paddedRows);
-    this.scratchPtr = arena.allocate(this.cols);
-    arena.float32(weightPtr, weight.length).set(weight);
-    arena.float32(this.biasPtr, this.rows).set(bias);
-    k.packMatvec(this.packedPtr, weightPtr, this.rows, this.cols);
-  }
-
   /** @param xPtr [cols] */
-  apply(xPtr: number): void {
-    const { exports: k } = this.kernels;
-    k.matvecDense(this.outputPtr, this.packedPtr, xPtr, this.biasPtr, this.rows, this.cols);
-  }
-
+  apply(xPtr: number): void;
   /** The same, and zeros in x cost nothing. @param xPtr [cols] */
-  applySparse(xPtr: number): void {
-    const { exports: k } = this.kernels;
-    const { outputPtr, packedPtr, biasPtr, rows, cols, scratchPtr } = this;
-    k.matvecSparse(outputPtr, packedPtr, xPtr, biasPtr, rows, cols, scratchPtr);
-  }
+  applySparse(xPtr: number): void;
 }
 
 /** A map of a model as it is. @param biasName undefined: no bias */
 export function denseMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
-  const { data, shape } = model.tensors[weightName];
-  return new AffineMap(kernels, data, biasOf(model, shape[0], biasName));
+  const { data, shape, int8 } = model.tensors[weightName];
+  const bias = biasOf(model, shape[0], biasName);
+  const map = int8 === undefined ? new Float32Map(kernels, data, bias) : new Int8Map(kernels, int8, bias);
+  return watched(kernels, weightName, map);
 }
 
 /**
@@ -61,7 +33,7 @@ export function denseMap(kernels: Kernels, model: Model, weightName: string, bia
  */
 export function inputMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
   const { featureMean, featureScale } = model.normalisation;
-  const { data, shape } = model.tensors[weightName];
+  const { data, shape, int8 } = model.tensors[weightName];
   const cols = shape[1];
   const folded = Float32Array.from(data, (w, i) => w * featureScale[i % cols]);
   const offsets = Float32Array.from(biasOf(model, shape[0], biasName), (b, row) => {
@@ -69,19 +41,41 @@ export function inputMap(kernels: Kernels, model: Model, weightName: string, bia
     for (let i = 0; i < cols; i++) offset -= folded[row * cols + i] * featureMean[i];
     return offset;
   });
-  return new AffineMap(kernels, folded, offsets);
+  const map =
+    int8 === undefined
+      ? new Float32Map(kernels, folded, offsets)
+      : new ScaledInputMap(kernels, int8, offsets, featureScale);
+  return watched(kernels, weightName, map);
 }
 
 /** A decoder's last map, to outputs in the model's unit: rows scaled, means added. */
 export function outputMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
   const { outputMean, outputScale } = model.normalisation;
-  const { data, shape } = model.tensors[weightName];
+  const { data, shape, int8 } = model.tensors[weightName];
   const cols = shape[1];
-  return new AffineMap(
-    kernels,
-    Float32Array.from(data, (w, i) => w * outputScale[Math.floor(i / cols)]),
-    Float32Array.from(biasOf(model, shape[0], biasName), (b, row) => b * outputScale[row] + outputMean[row]),
+  const bias = Float32Array.from(
+    biasOf(model, shape[0], biasName),
+    (b, row) => b * outputScale[row] + outputMean[row],
   );
+  const map =
+    int8 === undefined
+      ? new Float32Map(
+          kernels,
+          Float32Array.from(data, (w, i) => w * outputScale[Math.floor(i / cols)]),
+          bias,
+        )
+      : new Int8Map(
+          kernels,
+          { values: int8.values, scales: int8.scales.map((scale, row) => scale * outputScale[row]) },
+          bias,
+        );
+  return watched(kernels, weightName, map);
+}
+
+/** Tells the kernels' listener, if there is one, of every input of the map. */
+export function watched(kernels: Kernels, name: string, map: AffineMap): AffineMap {
+  const { onMapInput, arena } = kernels;
+  return onMapInput === undefined ? map : new WatchedMap(map, name, arena, onMapInput);
 }
 
 function biasOf(model: Model, rows: number, name: string | undefined): Float32Array {
