@@ -10,6 +10,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import type { Operations, Tensor } from '../tensor/engine.ts';
 import type { ParameterUpdate } from '../tensor/optimiser.ts';
 import type { StepGraph } from './onnx/step-graph.ts';
+import type { StepAccount } from './account.ts';
 
 /** A decoder in service: parameters packed, state inside. One step per bin. */
 export interface Decoder {
@@ -30,10 +31,20 @@ export interface Decoder {
   loadState(from: Uint8Array): void;
 }
 
+/** A matrix in int8 with a scale per row: w[row][col] = values[row][col] scales[row]. See int8-tensor.ts. */
+export interface Int8Rows {
+  /** [rows x cols], -127 to 127 */
+  values: Int8Array;
+  /** [rows], above 0 */
+  scales: Float32Array;
+}
+
 /** A named float32 tensor, row-major. */
 export interface TensorData {
   shape: readonly number[];
   data: Float32Array;
+  /** Of a map in an int8 model; `data` is then what it stands for, rounded to float32. */
+  int8?: Int8Rows;
 }
 export type Tensors = Readonly<Record<string, TensorData>>;
 
@@ -111,6 +122,8 @@ export interface DecoderKind {
   /** 'gradient': trained through `sequence`; 'closedForm': fitted by calibration in one go. */
   readonly training: 'gradient' | 'closedForm';
   readonly trainingHints?: TrainingHints;
+  /** What every number of a saved state is, for whoever checks one. */
+  readonly stateNumbers: 'float32' | 'float64';
   /** Names and shapes of the learned tensors. @param config valid by configSchema */
   parameters(config: Model['config'], shape: DecoderShape): readonly ParameterSpec[];
   /** Random initial tensors as the authors of the kind do it (zeros for closed-form kinds). */
@@ -133,4 +146,6 @@ export interface DecoderKind {
    * in the model's unit, every state a `graph.state` and a `graph.next`. Absent: the kind has no ONNX form.
    */
   onnxStep?(model: Model, graph: StepGraph): void;
+  /** What `step` computes, by its equations. @param config valid by configSchema */
+  account(config: Model['config'], shape: DecoderShape): StepAccount;
 }

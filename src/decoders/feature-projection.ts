@@ -6,7 +6,9 @@
  */
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Normalisation } from './decoder.ts';
-import { AffineMap } from './shared/affine-map.ts';
+import { watched } from './shared/decoder-maps.ts';
+import type { AffineMap } from './shared/affine-map.ts';
+import { Float32Map } from './shared/float32-map.ts';
 
 export class FeatureProjection {
   /** What `project` computed. [rowCount] */
@@ -16,11 +18,13 @@ export class FeatureProjection {
   private readonly featuresPtr: number;
 
   /**
+   * @param name of the map, for accounting
    * @param weights W, [rowCount x inputCount], for normalised features
    * @param offsets [rowCount]
    */
   constructor(
     kernels: Kernels,
+    name: string,
     normalisation: Pick<Normalisation, 'featureMean' | 'featureScale'>,
     weights: Float64Array,
     offsets: Float64Array,
@@ -32,7 +36,7 @@ export class FeatureProjection {
       for (let i = 0; i < inputCount; i++) offset -= folded[row * inputCount + i] * featureMean[i];
       return offset;
     });
-    this.map = new AffineMap(kernels, folded, foldedOffsets);
+    this.map = watched(kernels, name, new Float32Map(kernels, folded, foldedOffsets));
     this.featuresPtr = kernels.arena.allocate(inputCount);
     this.features = kernels.arena.float32(this.featuresPtr, inputCount);
     this.values = kernels.arena.float32(this.map.outputPtr, offsets.length);

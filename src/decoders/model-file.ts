@@ -1,27 +1,20 @@
 /**
  * The model file: one safetensors file that holds everything a decoder needs (docs/formats.md, "Model file").
  *
- * Tensors are stored under the kind's own names and `normalisation.*`; everything else is JSON in `__metadata__`.
+ * Tensors are stored as model-tensors.ts says; everything else is JSON in `__metadata__`.
  * A file is accepted only after every name, shape, size and value has been checked against what its kind expects,
  * so that a decoder never starts from half a model. The same checks run before a model is written.
  */
 import { z } from 'zod';
 import { BetzError } from '../core/errors.ts';
 import { canonicalJson, fnv1a64 } from './architecture-hash.ts';
-import type { DecoderKind, Model, Normalisation, TensorData } from './decoder.ts';
+import type { DecoderKind, Model } from './decoder.ts';
+import { checkTensors, tensorsFromStored, tensorsToStore } from './model-tensors.ts';
 import { decoderKinds, findDecoderKind } from './registry.ts';
-import { readSafetensors, toFloat32, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const MODEL_FORMAT = 'betz-model';
 const MODEL_FORMAT_VERSION = '1';
-
-/** Tensor names of the normalisation, beside those of the kind. */
-const NORMALISATION_NAMES = {
-  featureMean: 'normalisation.feature_mean',
-  featureScale: 'normalisation.feature_scale',
-  outputMean: 'normalisation.output_mean',
-  outputScale: 'normalisation.output_scale',
-} as const satisfies Record<keyof Normalisation, string>;
 
 const count = z.int().min(1).max(65536);
 const METADATA = {
@@ -62,7 +55,7 @@ export function encodeModel(
     ['bin_ms', canonicalJson(model.binMs)],
     ['provenance', canonicalJson(model.provenance)],
   ]);
-  return writeSafetensors(allTensors(model), metadata);
+  return writeSafetensors(tensorsToStore(model), metadata);
 }
 
 /** @throws BetzError DEC_MODEL_*, DEC_KIND_UNKNOWN */
@@ -73,14 +66,11 @@ export function decodeModel(file: Uint8Array, kinds: readonly DecoderKind[] = de
   const shape = parse(metadata, 'shape', METADATA.shape);
   const config = parse(metadata, 'config', kind.configSchema);
   checkArchitecture(metadata, { kind: kind.name, config, shape });
-  const stored = new Map<string, TensorData>();
-  for (const [name, tensor] of tensors) stored.set(name, toFloat32(name, tensor));
   const model: Model = {
     kind: kind.name,
     config,
     shape,
-    normalisation: takeNormalisation(stored),
-    tensors: Object.fromEntries(stored),
+    ...tensorsFromStored(tensors, kind, { config, shape }),
     features: parse(metadata, 'features', METADATA.features),
     output: parse(metadata, 'output', METADATA.output),
     binMs: parse(metadata, 'bin_ms', METADATA.binMs),
@@ -103,47 +93,7 @@ function checkModel(model: Model, kind: DecoderKind): void {
   validate('bin_ms', model.binMs, METADATA.binMs);
   checkLabels('channel', model.features.channelLabels, inputCount);
   checkLabels('output', model.output.labels, outputCount);
-  const expected = new Map(
-    kind.parameters(model.config, model.shape).map(({ name, shape }) => [name, shape]),
-  );
-  expected.set(NORMALISATION_NAMES.featureMean, [inputCount]);
-  expected.set(NORMALISATION_NAMES.featureScale, [inputCount]);
-  expected.set(NORMALISATION_NAMES.outputMean, [outputCount]);
-  expected.set(NORMALISATION_NAMES.outputScale, [outputCount]);
-  const tensors = allTensors(model);
-  for (const [name, shape] of expected) {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw tensorMissing(name);
-    checkTensor(name, tensor, shape);
-  }
-  for (const name of tensors.keys()) {
-    if (!expected.has(name)) {
-      throw new BetzError('DEC_MODEL_TENSOR_UNEXPECTED', `a '${kind.name}' model has no tensor '${name}'`, {
-        value: name,
-        tip: 'The file was made for another kind or by another program: calibrate again.',
-      });
-    }
-  }
-  if (model.normalisation.featureScale.some((scale) => scale < 0))
-    throw scaleInvalid('featureScale', 'below zero');
-  if (model.normalisation.outputScale.some((scale) => scale <= 0))
-    throw scaleInvalid('outputScale', 'not positive');
-}
-
-function checkTensor(name: string, tensor: TensorData, shape: readonly number[]): void {
-  if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis])) {
-    throw new BetzError('DEC_MODEL_SHAPE_MISMATCH', `tensor '${name}' has the wrong shape`, {
-      value: `[${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`,
-      tip: 'The tensors do not belong to this config: calibrate again.',
-    });
-  }
-  const badIndex = tensor.data.findIndex((value) => !Number.isFinite(value));
-  if (badIndex >= 0) {
-    throw new BetzError('DEC_MODEL_VALUE_NOT_FINITE', `tensor '${name}' holds ${tensor.data[badIndex]}`, {
-      value: `element ${badIndex}`,
-      tip: 'The training went wrong or the file is damaged: calibrate again.',
-    });
-  }
+  checkTensors(model, kind);
 }
 
 function checkLabels(what: string, labels: readonly string[], expected: number): void {
@@ -193,31 +143,6 @@ function checkArchitecture(
   }
 }
 
-function allTensors(model: Model): Map<string, TensorData> {
-  const tensors = new Map(Object.entries(model.tensors));
-  for (const [field, name] of Object.entries(NORMALISATION_NAMES)) {
-    const data = model.normalisation[field as keyof Normalisation];
-    tensors.set(name, { shape: [data.length], data });
-  }
-  return new Map([...tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Takes the normalisation's tensors out of `stored`, so that the kind's remain. */
-function takeNormalisation(stored: Map<string, TensorData>): Normalisation {
-  const take = (name: string): Float32Array => {
-    const tensor = stored.get(name);
-    if (tensor === undefined) throw tensorMissing(name);
-    stored.delete(name);
-    return tensor.data;
-  };
-  return {
-    featureMean: take(NORMALISATION_NAMES.featureMean),
-    featureScale: take(NORMALISATION_NAMES.featureScale),
-    outputMean: take(NORMALISATION_NAMES.outputMean),
-    outputScale: take(NORMALISATION_NAMES.outputScale),
-  };
-}
-
 function parse<T>(metadata: ReadonlyMap<string, string>, key: string, schema: z.ZodType<T>): T {
   const json = text(metadata, key);
   let value: unknown;
@@ -245,20 +170,6 @@ function metadataInvalid(key: string, problem: string, value: unknown, cause?: u
   return new BetzError('DEC_MODEL_METADATA_INVALID', `the model's '${key}': ${problem}`, {
     value,
     cause,
-    tip: 'The file is damaged or edited by hand: calibrate again.',
-  });
-}
-
-function tensorMissing(name: string): BetzError {
-  return new BetzError('DEC_MODEL_TENSOR_MISSING', `the model has no tensor '${name}'`, {
-    value: name,
-    tip: 'The file was made for another kind or by another program: calibrate again.',
-  });
-}
-
-function scaleInvalid(field: string, problem: string): BetzError {
-  return new BetzError('DEC_MODEL_NORMALISATION_INVALID', `a ${field} of the model is ${problem}`, {
-    value: field,
     tip: 'The file is damaged or edited by hand: calibrate again.',
   });
 }

@@ -73,12 +73,15 @@ export function readSafetensors(file: Uint8Array): Safetensors {
   return { metadata, tensors };
 }
 
-/**
- * The same tensors and metadata always give the same bytes: keys in the order given, data in the order of the keys.
- * @param tensors name -> float32 data of the shape
- */
+/** Data of the shape; F32 or I8 by its type. */
+export interface WritableTensor {
+  shape: readonly number[];
+  data: Float32Array | Int8Array;
+}
+
+/** The same tensors and metadata always give the same bytes: keys in the order given, data in the order of the keys. */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, TensorData>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: ReadonlyMap<string, string>,
 ): Uint8Array {
   const entries: string[] = [];
@@ -88,9 +91,10 @@ export function writeSafetensors(
   }
   let dataBytes = 0;
   for (const [name, { shape, data }] of tensors) {
-    const end = dataBytes + data.length * DTYPE_BYTES.F32;
+    const dtype = data instanceof Int8Array ? 'I8' : 'F32';
+    const end = dataBytes + data.length * DTYPE_BYTES[dtype];
     entries.push(
-      `${JSON.stringify(name)}:{"dtype":"F32","shape":${JSON.stringify(shape)},"data_offsets":[${dataBytes},${end}]}`,
+      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":[${dataBytes},${end}]}`,
     );
     dataBytes = end;
   }
@@ -103,6 +107,11 @@ export function writeSafetensors(
   file.set(json, LENGTH_BYTES);
   let offset = LENGTH_BYTES + headerBytes;
   for (const { data } of tensors.values()) {
+    if (data instanceof Int8Array) {
+      file.set(new Uint8Array(data.buffer, data.byteOffset, data.length), offset);
+      offset += data.length;
+      continue;
+    }
     for (const value of data) {
       view.setFloat32(offset, value, true);
       offset += DTYPE_BYTES.F32;
@@ -123,6 +132,17 @@ export function toFloat32(name: string, tensor: StoredTensor): TensorData {
   const data = new Float32Array(tensor.bytes.byteLength / DTYPE_BYTES.F32);
   for (let i = 0; i < data.length; i++) data[i] = view.getFloat32(i * DTYPE_BYTES.F32, true);
   return { shape: tensor.shape, data };
+}
+
+/** Int8 values of a stored tensor, copied. @throws BetzError DEC_MODEL_DTYPE_UNKNOWN unless dtype is I8 */
+export function toInt8(name: string, tensor: StoredTensor): Int8Array {
+  if (tensor.dtype !== 'I8') {
+    throw new BetzError('DEC_MODEL_DTYPE_UNKNOWN', `tensor '${name}' is ${tensor.dtype}, not I8`, {
+      value: tensor.dtype,
+      tip: 'The file is damaged or made by another program: make it again with `betz quantize`.',
+    });
+  }
+  return Int8Array.from(tensor.bytes, (byte) => (byte << 24) >> 24);
 }
 
 function readHeader(file: Uint8Array): { entries: Record<string, unknown>; byteLength: number } {

@@ -10,7 +10,7 @@
  * NaN and infinity: they propagate as in plain IEEE arithmetic (zero times infinity is NaN, also for the zero rows that
  * pad a packed matrix and for time steps of zero weight), except where a kernel leaves an element out:
  * `matvecSparse` (a zero input contributes nothing, whatever its weights) and `dropout` (a dropped element is 0, whatever
- * it was).
+ * it was). With int8 weights an input that is not finite makes every output NaN.
  */
 import type { ActivationKernels } from './exports/activations.ts';
 import type { AttentionKernels } from './exports/attention.ts';
@@ -19,6 +19,7 @@ import type { ColumnKernels } from './exports/columns.ts';
 import type { ElementwiseKernels } from './exports/elementwise.ts';
 import type { GemmKernels } from './exports/gemm.ts';
 import type { GruKernels } from './exports/gru.ts';
+import type { MatvecInt8Kernels } from './exports/matvec-int8.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
 import type { ShiftMixKernels } from './exports/shift-mix.ts';
@@ -37,6 +38,7 @@ export interface KernelExports
     ElementwiseKernels,
     GemmKernels,
     GruKernels,
+    MatvecInt8Kernels,
     MatvecKernels,
     NormKernels,
     ShiftMixKernels,

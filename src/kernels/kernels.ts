@@ -7,11 +7,16 @@ import type { KernelExports } from './kernel-exports.ts';
 
 export type KernelVariant = 'simd' | 'relaxed';
 
+/** @param x what goes into the map this time, borrowed */
+export type MapInputListener = (mapName: string, x: Float32Array) => void;
+
 export interface Kernels {
   /** `reference`: the plain loops of reference/. */
   readonly variant: KernelVariant | 'reference';
   readonly exports: KernelExports;
   readonly arena: Arena;
+  /** Told of the input of every map of the decoders made on these kernels. For accounting; absent in service. */
+  readonly onMapInput?: MapInputListener;
 }
 
 export interface CompiledKernels extends Kernels {

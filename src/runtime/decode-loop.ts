@@ -2,8 +2,10 @@
  * The real-time loop: takes chunks from the ring, bins them, runs the feature stages and the decoder, and writes one
  * record per bin. It allocates nothing after construction and waits for nobody but the source.
  *
- * Faults: features or output that are not finite give the safe value (zeros) and a fresh decoder. At a join stages
- * and decoder start anew; across a gap they go on, because time did.
+ * Faults give the safe value (zeros) and a flag. A bin whose features are not finite is skipped: the decoder never sees
+ * it, and goes on from the state that the bin before left. An output that is not finite, from features that were, means
+ * that the state cannot be trusted: the decoder starts anew. At a join stages and decoder start anew; across a gap they
+ * go on, because time did.
  */
 import { CHUNK_HEADER } from '../core/chunk-ring.ts';
 import type { ChunkSlot } from '../core/chunk-ring.ts';
@@ -178,14 +180,12 @@ export class DecodeLoop {
     const isJoin = block.isJoin[bin] === 1;
     stamps[STAMP.decoderNs] = this.clock.nowNs();
     if (isJoin) decoder.reset();
-    let isNonFinite = !isFinite(features);
-    if (!isNonFinite) {
-      decoder.step(features, output);
-      isNonFinite = !isFinite(output);
-    }
+    const isSkipped = !isFinite(features);
+    if (!isSkipped) decoder.step(features, output);
+    const isNonFinite = isSkipped || !isFinite(output);
     if (isNonFinite) {
       output.fill(0); // the declared safe value: zero velocity
-      decoder.reset();
+      if (!isSkipped) decoder.reset();
     }
     const slot = memory.records.claim();
     if (slot !== undefined) {

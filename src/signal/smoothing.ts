@@ -3,8 +3,8 @@
  * bin and before the first bin after a join. float32, so that it equals the same rule applied to a whole recording
  * (calibration/feature-matrix.ts) bit for bit.
  *
- * A row that is not finite passes through as it is, for whoever watches over the features to see, and y starts anew
- * behind it: one broken value must not poison every bin that follows.
+ * A row that is not finite passes through as it is, for whoever watches over the features to see, and y stays as it was:
+ * the row is skipped, and one broken value does not poison every bin that follows.
  */
 import type { Block, BlockShape } from './block.ts';
 import { copyRowStamps } from './block.ts';
@@ -36,15 +36,14 @@ export class Smoothing implements Stage {
       if (input.isJoin[row] === 1) this.reset();
       const at = row * level.length;
       let probe = 0; // stays 0 as long as everything is finite
-      for (let channel = 0; channel < level.length; channel++) {
-        const x = input.samples[at + channel];
-        probe += x * 0;
-        level[channel] = a * level[channel] + (1 - a) * x;
-        output.samples[at + channel] = level[channel];
-      }
+      for (let i = at; i < at + level.length; i++) probe += input.samples[i] * 0;
       if (probe !== 0) {
         for (let i = at; i < at + level.length; i++) output.samples[i] = input.samples[i];
-        this.reset();
+        continue;
+      }
+      for (let channel = 0; channel < level.length; channel++) {
+        level[channel] = a * level[channel] + (1 - a) * input.samples[at + channel];
+        output.samples[at + channel] = level[channel];
       }
     }
   }

@@ -106,7 +106,7 @@ describe('DecodeLoop', () => {
     expect(withJoin).toEqual([0.75, 1.5, 0.75, 1.5]);
   });
 
-  it('gives the safe value for features that are not finite, and starts anew behind them', () => {
+  it('skips a bin whose features are not finite: the safe value, a flag, and the state as it was before', () => {
     for (const value of [Number.NaN, Infinity]) {
       const bench = new LoopBench({ framesPerBin: 1, smoothing: 0.5 });
       const rows = rowsOf(5, 3);
@@ -114,10 +114,21 @@ describe('DecodeLoop', () => {
       bench.produce(rows);
       bench.finish();
       const records = bench.consume();
-      expect(records.map((record) => record.output[0])).toEqual([0.75, 1.5, 0, 0.75, 1.5]);
+      expect(records.map((record) => record.output[0])).toEqual([0.75, 1.5, 0, 2.0625, 2.4375]);
       expect(records.map((record) => record.isNonFinite)).toEqual([false, false, true, false, false]);
+      expect(bench.decoder.resetCount).toBe(0);
       expect(bench.memory.account.nonFiniteBins()).toBe(1);
     }
+  });
+
+  it('starts anew at a join also when its bin is skipped', () => {
+    const bench = new LoopBench({ framesPerBin: 1, smoothing: 0.5 });
+    bench.produce(rowsOf(2, 3));
+    bench.produce([[1, Number.NaN, 1], ...rowsOf(2, 3)], { isJoin: true });
+    bench.finish();
+    const records = bench.consume();
+    expect(records.map((record) => record.output[0])).toEqual([0.75, 1.5, 0, 0.75, 1.5]);
+    expect(records.map((record) => record.isJoin)).toEqual([false, false, true, false, false]);
   });
 
   it('gives the safe value for an output that is not finite, and starts the decoder anew', () => {

@@ -17,6 +17,12 @@ export interface GuardedBuffer {
   readonly values: Float32Array;
 }
 
+export interface GuardedBytes {
+  readonly ptr: number;
+  /** Live view. */
+  readonly values: Int8Array;
+}
+
 interface Placed extends GuardedBuffer {
   /** The values that must still be there, for an input. */
   readonly original: Float32Array | undefined;
@@ -50,6 +56,20 @@ export class KernelMemory {
     return this.place(Float32Array.from(values), true);
   }
 
+  /** The same of bytes. */
+  inputBytes(values: Int8Array): GuardedBytes {
+    const padded = new Int8Array(Math.ceil(values.length / 4) * 4);
+    padded.set(values);
+    const { ptr } = this.place(new Float32Array(padded.buffer), true);
+    return { ptr, values: this.bytes(ptr, values.length) };
+  }
+
+  /** Bytes that the kernel fills. */
+  outputBytes(count: number): GuardedBytes {
+    const { ptr } = this.output(Math.ceil(count / 4));
+    return { ptr, values: this.bytes(ptr, count) };
+  }
+
   /** A buffer that the kernel updates. */
   inOut(values: ArrayLike<number>): GuardedBuffer {
     return this.place(Float32Array.from(values), false);
@@ -67,9 +87,12 @@ export class KernelMemory {
       const start = (ptr - this.firstPtr) / 4;
       this.verifyBand(next, start);
       next = start + values.length;
-      original?.forEach((value, i) => {
-        if (!Object.is(values[i], value)) {
-          throw new Error(`input element ${i} of ${values.length} was changed from ${value} to ${values[i]}`);
+      if (original === undefined) continue;
+      patternsOf(original).forEach((pattern, i) => {
+        if (this.bits[start + i] !== pattern) {
+          throw new Error(
+            `input element ${i} of ${values.length} was changed from ${original[i]} to ${values[i]}`,
+          );
         }
       });
     }
@@ -86,10 +109,14 @@ export class KernelMemory {
     this.nextCount = end;
     const ptr = this.firstPtr + start * 4;
     const view = this.arena.float32(ptr, values.length);
-    view.set(values);
+    this.bits.set(patternsOf(values), start); // not as numbers, which may change the pattern of a NaN
     const buffer = { ptr, values: view, original: isInput ? values : undefined };
     this.placed.push(buffer);
     return buffer;
+  }
+
+  private bytes(ptr: number, count: number): Int8Array {
+    return new Int8Array(this.arena.memory.buffer, ptr, count);
   }
 
   private verifyBand(from: number, to: number): void {
@@ -99,4 +126,8 @@ export class KernelMemory {
       }
     }
   }
+}
+
+function patternsOf(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }

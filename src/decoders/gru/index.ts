@@ -1,5 +1,6 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { gruAccount } from './account.ts';
 import { gruConfigSchema, gruParameters, gruReference, gruSequence, initialiseGru } from './gru.ts';
 import { gruOnnxStep } from './onnx.ts';
 import { GruDecoder } from './step.ts';
@@ -8,6 +9,7 @@ export const gru: DecoderKind = {
   name: 'gru',
   configSchema: gruConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   parameters: (config, shape) => gruParameters(gruConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>
     initialiseGru(gruConfigSchema.parse(config), shape, rng),
@@ -16,4 +18,5 @@ export const gru: DecoderKind = {
   referenceSequence: gruReference,
   createDecoder: (model, kernels) => new GruDecoder(model, kernels),
   onnxStep: gruOnnxStep,
+  account: (config, shape) => gruAccount(gruConfigSchema.parse(config), shape),
 };

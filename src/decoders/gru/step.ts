@@ -5,7 +5,7 @@
  */
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Decoder, Model } from '../decoder.ts';
-import { denseMap, inputMap, outputMap } from '../shared/affine-map.ts';
+import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { gruConfigSchema, layerNames } from './gru.ts';

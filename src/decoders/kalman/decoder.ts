@@ -20,6 +20,7 @@ import {
   symmetriseInPlace,
 } from './dense.ts';
 import type { KalmanConfig } from './config.ts';
+import { PROJECTION } from './account.ts';
 import { observe } from './observation.ts';
 import { steadyState } from './riccati.ts';
 
@@ -86,7 +87,8 @@ export class KalmanDecoder implements Decoder {
       rows = new Float64Array(k * inputCount); // K = P C^T R^-1
       multiply(rows, steady.P, observation.projection, k, k, inputCount);
     }
-    this.projection = new FeatureProjection(kernels, model.normalisation, rows, new Float64Array(k));
+    const offsets = new Float64Array(k);
+    this.projection = new FeatureProjection(kernels, PROJECTION, model.normalisation, rows, offsets);
 
     const covarianceCount = this.isFull ? k * k : 0;
     this.state = new Float64Array(k + covarianceCount + config.lagBins * k);

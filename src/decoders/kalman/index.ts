@@ -20,6 +20,7 @@
  * silent channels and singular R. The state starts at x = 0: average outputs.
  */
 import type { DecoderKind, DecoderShape, Model, Tensors } from '../decoder.ts';
+import { kalmanAccount } from './account.ts';
 import { kalmanConfig } from './config.ts';
 import type { KalmanConfig } from './config.ts';
 import { KalmanDecoder } from './decoder.ts';
@@ -29,6 +30,7 @@ export const kalman: DecoderKind = {
   name: 'kalman',
   configSchema: kalmanConfig,
   training: 'closedForm',
+  stateNumbers: 'float64',
 
   parameters(config, shape) {
     return Object.entries(shapes(kalmanConfig.parse(config), shape)).map(([name, size]) => ({
@@ -56,6 +58,10 @@ export const kalman: DecoderKind = {
 
   createDecoder(model: Model, kernels) {
     return new KalmanDecoder(model, kalmanConfig.parse(model.config), kernels);
+  },
+
+  account(config, shape) {
+    return kalmanAccount(kalmanConfig.parse(config), shape);
   },
 };
 

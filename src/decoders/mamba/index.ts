@@ -1,4 +1,5 @@
 import type { DecoderKind } from '../decoder.ts';
+import { mambaAccount } from './account.ts';
 import { initialiseMamba } from './initialise.ts';
 import { mambaConfigSchema, mambaParameters } from './mamba.ts';
 import { mambaReference } from './reference.ts';
@@ -9,10 +10,12 @@ export const mamba: DecoderKind = {
   name: 'mamba',
   configSchema: mambaConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   parameters: (config, shape) => mambaParameters(mambaConfigSchema.parse(config), shape),
   initialise: (config, shape, rng) => initialiseMamba(mambaConfigSchema.parse(config), shape, rng),
   sequence: (operations, config, parameters, input) =>
     mambaSequence(operations, mambaConfigSchema.parse(config), parameters, input),
   referenceSequence: mambaReference,
   createDecoder: (model, kernels) => new MambaDecoder(model, kernels),
+  account: (config, shape) => mambaAccount(mambaConfigSchema.parse(config), shape),
 };

@@ -3,7 +3,7 @@ import { CHANNEL_GROUP } from '../../kernels/exports/selective-scan.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { NORM_EPSILON } from '../../tensor/engine.ts';
 import type { Model } from '../decoder.ts';
-import { denseMap } from '../shared/affine-map.ts';
+import { denseMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { channelCountOf, layerNames } from './mamba.ts';
 import type { MambaConfig } from './mamba.ts';

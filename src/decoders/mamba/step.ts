@@ -8,7 +8,7 @@
 import type { Kernels } from '../../kernels/kernels.ts';
 import { NORM_EPSILON } from '../../tensor/engine.ts';
 import type { Decoder, Model } from '../decoder.ts';
-import { inputMap, outputMap } from '../shared/affine-map.ts';
+import { inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { LayerStep, layerStateCount } from './layer-step.ts';

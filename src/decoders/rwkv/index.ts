@@ -1,5 +1,6 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { rwkvAccount } from './account.ts';
 import { initialiseRwkv } from './initialise.ts';
 import { rwkvOnnxStep } from './onnx.ts';
 import { rwkvReference } from './reference.ts';
@@ -11,6 +12,7 @@ export const rwkv: DecoderKind = {
   name: 'rwkv',
   configSchema: rwkvConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   // Chosen on the validation part of StevensonV2: 4e-3 learns too slowly, from 1.2e-2 on it is no better.
   trainingHints: { peakRate: 7e-3 },
   parameters: (config, shape) => rwkvParameters(rwkvConfigSchema.parse(config), shape),
@@ -21,4 +23,5 @@ export const rwkv: DecoderKind = {
   referenceSequence: rwkvReference,
   createDecoder: (model, kernels) => new RwkvDecoder(model, kernels),
   onnxStep: rwkvOnnxStep,
+  account: (config, shape) => rwkvAccount(rwkvConfigSchema.parse(config), shape),
 };

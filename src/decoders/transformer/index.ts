@@ -1,5 +1,6 @@
 import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
+import { transformerAccount } from './account.ts';
 import { initialiseTransformer } from './initialise.ts';
 import { transformerOnnxStep } from './onnx.ts';
 import { transformerReference } from './reference.ts';
@@ -11,6 +12,7 @@ export const transformer: DecoderKind = {
   name: 'transformer',
   configSchema: transformerConfigSchema,
   training: 'gradient',
+  stateNumbers: 'float32',
   parameters: (config, shape) => transformerParameters(transformerConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>
     initialiseTransformer(transformerConfigSchema.parse(config), shape, rng),
@@ -19,4 +21,5 @@ export const transformer: DecoderKind = {
   referenceSequence: (model, features, binCount) => transformerReference(model, features, binCount),
   createDecoder: (model, kernels) => new TransformerDecoder(model, kernels),
   onnxStep: transformerOnnxStep,
+  account: (config, shape) => transformerAccount(transformerConfigSchema.parse(config), shape),
 };

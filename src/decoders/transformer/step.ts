@@ -12,7 +12,7 @@ import type { Kernels } from '../../kernels/kernels.ts';
 import { NORM_EPSILON } from '../../tensor/engine.ts';
 import { rotaryTable } from '../../tensor/rotary.ts';
 import type { Decoder, Model } from '../decoder.ts';
-import { denseMap, inputMap, outputMap } from '../shared/affine-map.ts';
+import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerConfigSchema } from './transformer.ts';

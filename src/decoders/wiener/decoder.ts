@@ -40,7 +40,7 @@ export class WienerDecoder implements Decoder {
       }
     }
     const offsets = new Float64Array(lagCount * outputCount);
-    this.projection = new FeatureProjection(kernels, model.normalisation, rows, offsets);
+    this.projection = new FeatureProjection(kernels, 'weight', model.normalisation, rows, offsets);
     this.pending = new Float64Array((lagCount - 1) * outputCount);
     this.pendingBytes = new Uint8Array(this.pending.buffer);
     this.stateBytes = this.pendingBytes.byteLength;

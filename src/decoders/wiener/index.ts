@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import type { DecoderKind } from '../decoder.ts';
+import { wienerAccount } from './account.ts';
 import { WienerDecoder } from './decoder.ts';
 import { referenceSequence } from './reference.ts';
 
@@ -20,6 +21,7 @@ export const wiener: DecoderKind = {
   name: 'wiener',
   configSchema: wienerConfig,
   training: 'closedForm',
+  stateNumbers: 'float64',
 
   parameters(config, { inputCount, outputCount }) {
     const { lagCount } = wienerConfig.parse(config);
@@ -46,5 +48,9 @@ export const wiener: DecoderKind = {
 
   createDecoder(model, kernels) {
     return new WienerDecoder(model, wienerConfig.parse(model.config).lagCount, kernels);
+  },
+
+  account(config, shape) {
+    return wienerAccount(wienerConfig.parse(config).lagCount, shape);
   },
 };

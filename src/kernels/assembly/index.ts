@@ -1,5 +1,6 @@
 /** Everything the module exports; the calling convention is in ../kernel-exports.ts. */
 export { packMatvec, matvecDense, matvecSparse } from './matvec';
+export { packInt8, matvecInt8, matvecInt8Sparse } from './matvec-int8';
 export { sigmoid, tanh, sigmoidBackward, tanhBackward } from './activations';
 export {
   silu, siluBackward, gelu, geluBackward, softplus, softplusBackward, squaredRelu, squaredReluBackward,

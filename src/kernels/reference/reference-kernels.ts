@@ -16,6 +16,7 @@ import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
 import { gruReference } from './gru.ts';
+import { matvecInt8Reference } from './matvec-int8.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
 import { shiftMixReference } from './shift-mix.ts';
@@ -32,6 +33,7 @@ function createReferenceKernels(arena: Arena): KernelExports {
   const memory = new Float32Array(arena.memory.buffer);
   return {
     ...matvecReference(memory),
+    ...matvecInt8Reference(memory),
     ...activationsReference(memory),
     ...unitActivationsReference(memory),
     ...elementwiseReference(memory),

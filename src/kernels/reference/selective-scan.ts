@@ -143,7 +143,7 @@ export function selectiveScanReference(memory: Float32Array): SelectiveScanKerne
 }
 
 /** Place of (channel, state) in [ceil(channels/4)][N][4]. */
-export function laneIndex(channel: number, state: number, stateCount: number): number {
+function laneIndex(channel: number, state: number, stateCount: number): number {
   const group = Math.floor(channel / CHANNEL_GROUP);
   return (group * stateCount + state) * CHANNEL_GROUP + (channel % CHANNEL_GROUP);
 }
