@@ -15,6 +15,8 @@ export interface Decoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
+  /** Of kinds with spiking neurons: spikes per neuron and bin since the last reset; NaN before the first bin. */
+  readonly spikeRate?: number;
   /**
    * Decodes one bin and advances the state. Allocates nothing.
    * @param features [inputCount] raw features (spike counts, smoothed if the model says so); not kept.

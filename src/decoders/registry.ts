@@ -3,11 +3,13 @@ import { BetzError } from '../core/errors.ts';
 import type { DecoderKind } from './decoder.ts';
 import { gru } from './gru/index.ts';
 import { kalman } from './kalman/index.ts';
+import { spikingSsm } from './spiking-ssm/index.ts';
 import { wiener } from './wiener/index.ts';
 
 export const decoderKinds: readonly DecoderKind[] = [
   gru, // Cho et al. 2014: gated recurrent units
   kalman, // Wu et al. 2006: velocity as a hidden state that the spikes observe
+  spikingSsm, // Shen et al. 2024: state space models that drive spiking neurons
   wiener, // ridge regression over the last bins
 ];
 

@@ -9,16 +9,24 @@
  *
  * NaN and infinity: they propagate as in plain IEEE arithmetic (zero times infinity is NaN, also for the zero rows that
  * pad a packed matrix and for time steps of zero weight), except where a kernel leaves an element out:
- * `matvecSparse` (a zero input contributes nothing, whatever its weights) and `dropout` (a dropped element is 0, whatever
- * it was).
+ * `matvecSparse` (a zero input contributes nothing, whatever its weights), `matvecSpikes` (neither does a neuron that is
+ * silent) and `dropout` (a dropped element is 0, whatever it was).
  */
 import type { ActivationKernels } from './exports/activations.ts';
+import type { AlifKernels } from './exports/alif.ts';
+import type { BatchNormKernels } from './exports/batch-norm.ts';
 import type { ColumnKernels } from './exports/columns.ts';
 import type { ElementwiseKernels } from './exports/elementwise.ts';
 import type { GemmKernels } from './exports/gemm.ts';
+import type { GluKernels } from './exports/glu.ts';
 import type { GruKernels } from './exports/gru.ts';
+import type { IlifKernels } from './exports/ilif.ts';
+import type { LifKernels } from './exports/lif.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
+import type { RefractoryKernels } from './exports/refractory.ts';
+import type { S4dKernels } from './exports/s4d.ts';
+import type { SpikeEventKernels } from './exports/spike-events.ts';
 import type { TrainingKernels } from './exports/training.ts';
 import type { UnitActivationKernels } from './exports/unit-activations.ts';
 
@@ -26,11 +34,19 @@ import type { UnitActivationKernels } from './exports/unit-activations.ts';
 export interface KernelExports
   extends
     ActivationKernels,
+    AlifKernels,
+    BatchNormKernels,
     ColumnKernels,
     ElementwiseKernels,
     GemmKernels,
+    GluKernels,
     GruKernels,
+    IlifKernels,
+    LifKernels,
     MatvecKernels,
     NormKernels,
+    RefractoryKernels,
+    S4dKernels,
+    SpikeEventKernels,
     TrainingKernels,
     UnitActivationKernels {}

@@ -15,6 +15,12 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { lagBins: 3, extraStateNames: ['accelerationX'] },
     { mode: 'full', lagBins: 1, extraStateNames: ['a', 'b', 'c'] },
   ],
+  'spiking-ssm': [
+    { width: 17 },
+    { width: 24, layerCount: 1, stateCount: 6, neuron: 'refractory', surrogate: 'fastSigmoid' },
+    { width: 9, layerCount: 3, stateCount: 4, neuron: 'alif', surrogate: 'dspike' },
+    { width: 14, stateCount: 2, neuron: 'ilif', dtMin: 0.1, dtMax: 0.5 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

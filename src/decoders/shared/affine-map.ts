@@ -14,6 +14,8 @@ export class AffineMap {
   private readonly packedPtr: number;
   private readonly biasPtr: number;
   private readonly scratchPtr: number;
+  /** [rows], y */
+  private readonly output: Float32Array;
 
   /**
    * @param weight [rows x cols], row-major
@@ -30,6 +32,7 @@ export class AffineMap {
     this.biasPtr = arena.allocate(paddedRows);
     this.outputPtr = arena.allocate(paddedRows);
     this.scratchPtr = arena.allocate(this.cols);
+    this.output = arena.float32(this.outputPtr, this.rows);
     arena.float32(weightPtr, weight.length).set(weight);
     arena.float32(this.biasPtr, this.rows).set(bias);
     k.packMatvec(this.packedPtr, weightPtr, this.rows, this.cols);
@@ -46,6 +49,21 @@ export class AffineMap {
     const { exports: k } = this.kernels;
     const { outputPtr, packedPtr, biasPtr, rows, cols, scratchPtr } = this;
     k.matvecSparse(outputPtr, packedPtr, xPtr, biasPtr, rows, cols, scratchPtr);
+  }
+
+  /**
+   * The same for an x of spikes: b and the columns of neurons that fired are added, and nothing is multiplied.
+   * @param listPtr int32 numbers of those neurons, each as often as it fired
+   * @param spikeCount length of the list; -1 (a membrane is NaN) makes y NaN
+   */
+  applySpikes(listPtr: number, spikeCount: number): void {
+    if (spikeCount < 0) {
+      this.output.fill(Number.NaN);
+      return;
+    }
+    const { exports: k } = this.kernels;
+    const { outputPtr, packedPtr, biasPtr, rows, cols } = this;
+    k.matvecSpikes(outputPtr, packedPtr, biasPtr, listPtr, spikeCount, rows, cols);
   }
 }
 

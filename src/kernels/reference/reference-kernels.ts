@@ -10,12 +10,20 @@ import type { KernelExports } from '../kernel-exports.ts';
 import { DECODER_MEMORY_BYTES } from '../kernels.ts';
 import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
+import { alifReference } from './alif.ts';
+import { batchNormReference } from './batch-norm.ts';
 import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
+import { gluReference } from './glu.ts';
 import { gruReference } from './gru.ts';
+import { ilifReference } from './ilif.ts';
+import { lifReference } from './lif.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
+import { refractoryReference } from './refractory.ts';
+import { s4dReference } from './s4d.ts';
+import { spikeEventsReference } from './spike-events.ts';
 import { trainingReference } from './training.ts';
 import { unitActivationsReference } from './unit-activations.ts';
 
@@ -35,6 +43,14 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...normsReference(memory),
     ...gruReference(memory),
     ...trainingReference(memory),
+    ...alifReference(memory),
+    ...batchNormReference(memory),
+    ...gluReference(memory),
+    ...ilifReference(memory),
+    ...lifReference(memory),
+    ...refractoryReference(memory),
+    ...s4dReference(memory),
+    ...spikeEventsReference(memory),
   };
 }
 

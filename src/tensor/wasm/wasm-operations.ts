@@ -1,13 +1,18 @@
 /** Every operation on the wasm engine: one line each, what it does is in the files beside this one. */
 import type { Operations } from '../engine.ts';
+import { recordBatchNorm } from './batch-norm.ts';
 import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
+import { recordGlu } from './glu.ts';
 import { recordGruScan } from './gru-scan.ts';
 import { recordLinear } from './linear.ts';
 import { recordSquaredError } from './loss.ts';
 import { recordLayerNorm, recordRmsNorm } from './norms.ts';
 import type { Recorder } from './recorder.ts';
+import { recordS4dScan } from './s4d-scan.ts';
 import { recordSlice } from './slice.ts';
+import { recordSpikeRatePenalty } from './spike-rate-penalty.ts';
+import { recordSpikingScan } from './spiking-scan.ts';
 
 export function createWasmOperations(recorder: Recorder): Operations {
   return {
@@ -26,6 +31,11 @@ export function createWasmOperations(recorder: Recorder): Operations {
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
+    batchNorm: (x, tensors) => recordBatchNorm(recorder, x, tensors),
+    glu: (x) => recordGlu(recorder, x),
+    s4dScan: (u, tensors) => recordS4dScan(recorder, u, tensors),
+    spikingScan: (y, lnVth, neuron) => recordSpikingScan(recorder, y, lnVth, neuron),
+    spikeRatePenalty: (s, targetRate, weight) => recordSpikeRatePenalty(recorder, s, targetRate, weight),
     slice: (x, start, count) => recordSlice(recorder, x, start, count),
     sigmoid: (x) => recordActivation(recorder, x, 'sigmoid'),
     tanh: (x) => recordActivation(recorder, x, 'tanh'),
