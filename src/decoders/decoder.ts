@@ -15,7 +15,7 @@ export interface Decoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
-  /** Of kinds with spiking neurons: spikes per neuron and bin since the last reset; NaN before the first bin. */
+  /** Of kinds with spiking neurons: spikes per neuron and bin, over all bins so far, across resets; NaN before the first. */
   readonly spikeRate?: number;
   /**
    * Decodes one bin and advances the state. Allocates nothing.

@@ -20,6 +20,10 @@ const version = new Golden('optimiser.safetensors').metadata.get('torch');
 describe.skipIf(installedTorch() !== version)('golden files', () => {
   it.each([
     ['gru.py', ['gru-1.safetensors', 'gru-2.safetensors']],
+    [
+      'spiking-ssm.py',
+      ['lif', 'refractory', 'alif', 'ilif'].map((neuron) => `spiking-ssm-${neuron}.safetensors`),
+    ],
     ['optimiser.py', ['optimiser.safetensors']],
   ])('%s writes the committed bytes', (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));

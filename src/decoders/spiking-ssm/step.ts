@@ -78,7 +78,7 @@ export class SpikingSsmDecoder implements Decoder {
     this.output = arena.float32(this.readout.outputPtr, this.outputCount);
   }
 
-  /** Share of neurons that fired (`ilif`: of their sub-steps), over all bins since the last reset; NaN before the first. */
+  /** Share of neurons that fired (`ilif`: of their sub-steps), over all bins so far, across resets; NaN before the first. */
   get spikeRate(): number {
     return this.spikeCount / (this.binCount * this.spikesPerBinMax);
   }
@@ -103,8 +103,6 @@ export class SpikingSsmDecoder implements Decoder {
 
   reset(): void {
     this.state.reset();
-    this.spikeCount = 0;
-    this.binCount = 0;
   }
 
   saveState(into: Uint8Array): void {
