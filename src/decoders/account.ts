@@ -34,11 +34,6 @@ export interface StepAccount {
   stateUpdates: readonly StateUpdate[];
 }
 
-/** Multiplications with a weight in a step, zeros included: NeuroBench's "Dense". */
-export function denseOperations({ maps }: StepAccount): number {
-  return maps.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
-}
-
 /** Norms of `count` vectors of `width`: x / root of the mean square * gain. */
 export function rmsNormUpdate(name: string, count: number, width: number): StateUpdate {
   return {

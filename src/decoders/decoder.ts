@@ -17,6 +17,8 @@ export interface Decoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
+  /** Of kinds with spiking neurons: spikes per neuron and bin, over all bins so far, across resets; NaN before the first. */
+  readonly spikeRate?: number;
   /**
    * Decodes one bin and advances the state. Allocates nothing.
    * @param features [inputCount] raw features (spike counts, smoothed if the model says so); not kept.

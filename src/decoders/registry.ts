@@ -6,6 +6,7 @@ import { kalman } from './kalman/index.ts';
 import { transformer } from './transformer/index.ts';
 import { rwkv } from './rwkv/index.ts';
 import { mamba } from './mamba/index.ts';
+import { spikingSsm } from './spiking-ssm/index.ts';
 import { wiener } from './wiener/index.ts';
 
 export const decoderKinds: readonly DecoderKind[] = [
@@ -14,6 +15,7 @@ export const decoderKinds: readonly DecoderKind[] = [
   transformer, // Vaswani et al. 2017, pre-norm: attention over the last bins
   rwkv, // Peng et al. 2023: RWKV-4, an average over time with learned decays
   mamba, // Gu and Dao 2023: selective state spaces
+  spikingSsm, // Shen et al. 2024: state space models that drive spiking neurons
   wiener, // ridge regression over the last bins
 ];
 

@@ -5,9 +5,12 @@
  *
  * Tensors are float32, row-major; sequences are time-major: [time, batch, features].
  */
-export interface Tensor {
-  readonly shape: readonly number[];
-}
+import type { BatchNormTensors } from './batch-norm.ts';
+import type { S4dTensors } from './s4d.ts';
+import type { SpikingNeuron } from './spiking-neuron.ts';
+import type { Tensor } from './tensor.ts';
+
+export type { Tensor };
 
 export interface Operations {
   /** Data that changes from run to run and needs no gradient. */
@@ -66,6 +69,20 @@ export interface Operations {
   layerNorm(x: Tensor, gain: Tensor, bias: Tensor): Tensor;
   /** Over the features: gain x / sqrt(mean x^2 + NORM_EPSILON). x [..., F], gain [F] */
   rmsNorm(x: Tensor, gain: Tensor): Tensor;
+  /** Over time and batch, by running statistics when the program does not train: batch-norm.ts. x [T, B, F] */
+  batchNorm(x: Tensor, tensors: BatchNormTensors): Tensor;
+  /** The first half of the features times the sigmoid of the second. x [..., 2F] -> [..., F] */
+  glu(x: Tensor): Tensor;
+  /** One diagonal state space model per channel, from a zero state: s4d.ts. u [T, B, H] -> y [T, B, H] */
+  s4dScan(u: Tensor, tensors: S4dTensors): Tensor;
+  /** Spikes of neurons over time, with a surrogate gradient: spiking-neuron.ts. y [T, B, H], lnVth [H] -> s [T, B, H] */
+  spikingScan(y: Tensor, lnVth: Tensor, neuron: SpikingNeuron): Tensor;
+  /**
+   * Scalar: weight / B times the sum over the batch of (rate - targetRate)^2, where a row's rate is the mean of s over
+   * time and channels. Rows count one by one, so that parts of a batch add up: the square of the batch's rate would not.
+   * s [T, B, H]
+   */
+  spikeRatePenalty(s: Tensor, targetRate: number, weight: number): Tensor;
   /** Features [start, start + count) of x. */
   slice(x: Tensor, start: number, count: number): Tensor;
   sigmoid(x: Tensor): Tensor;

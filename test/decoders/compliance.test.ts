@@ -31,6 +31,12 @@ const CONFIGS: Readonly<Record<string, readonly Model['config'][]>> = {
     { width: 17, layerCount: 1, stateCount: 5, convBins: 3, expand: 1, rankCount: 3 },
     { width: 10, layerCount: 3, stateCount: 1, convBins: 1, expand: 3, dtMin: 0.1, dtMax: 1 },
   ],
+  'spiking-ssm': [
+    { width: 17 },
+    { width: 24, layerCount: 1, stateCount: 6, neuron: 'refractory', surrogate: 'fastSigmoid' },
+    { width: 9, layerCount: 3, stateCount: 4, neuron: 'alif', surrogate: 'dspike' },
+    { width: 14, stateCount: 2, neuron: 'ilif', dtMin: 0.1, dtMax: 0.5 },
+  ],
   wiener: [{}, { lagCount: 1 }, { lagCount: 13 }],
 };
 const SHAPES = [

@@ -25,6 +25,10 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
     ['transformer.py', ['transformer-1.safetensors', 'transformer-2.safetensors']],
     ['rwkv.py', ['rwkv-1.safetensors', 'rwkv-2.safetensors']],
     ['mamba.py', ['mamba-1.safetensors', 'mamba-2.safetensors']],
+    [
+      'spiking-ssm.py',
+      ['lif', 'refractory', 'alif', 'ilif'].map((neuron) => `spiking-ssm-${neuron}.safetensors`),
+    ],
     ['optimiser.py', ['optimiser.safetensors']],
     ['state_dict.py', ['state-dict-gru.safetensors', 'state-dict-gru-expected.safetensors']],
   ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {

@@ -1,20 +1,11 @@
 /** Small computations that together use every operation in every way, to be compiled on any engine. */
 import { Rng } from '../../src/core/rng.ts';
 import { gruConfigSchema, gruParameters, gruSequence } from '../../src/decoders/gru/gru.ts';
-import type { CompileOptions, Engine, Operations, Program, Tensor } from '../../src/tensor/engine.ts';
+import type { CompileOptions, Engine, Program, Tensor } from '../../src/tensor/engine.ts';
+import type { Graph, Shapes } from './graph.ts';
+import { SPIKING_GRAPHS } from './spiking-graphs.ts';
 
-type Shapes = Readonly<Record<string, readonly number[]>>;
-type Named = Readonly<Record<string, Tensor>>;
-
-/** Its loss is the squared error between the prediction and inputs `target` and `weight` of the right shapes. */
-export interface Graph {
-  readonly name: string;
-  /** Time, batch and features; the batch may be split. */
-  readonly inputs: Shapes;
-  readonly parameters: Shapes;
-  /** [T, B, O] */
-  predict(ops: Operations, tensors: Named): Tensor;
-}
+export type { Graph };
 
 /** A compiled graph, filled with numbers. */
 export interface Filled {
@@ -266,6 +257,7 @@ export const GRAPHS: readonly Graph[] = [
   },
   gruGraph({ layers: 1, inputs: F, hidden: H, outputs: 2, time: T, batch: B }),
   gruGraph({ layers: 2, inputs: F, hidden: H, outputs: 2, time: T, batch: B }),
+  ...SPIKING_GRAPHS,
 ];
 
 export interface GruSizes {
@@ -315,7 +307,9 @@ export function compileGraph(
       const [time, count, outputs] = prediction.shape;
       const target = declare('target', [time, batch?.globalCount ?? count, outputs]);
       const weight = declare('weight', [time]);
-      return { losses: [ops.squaredError(prediction, target, weight)], outputs: { prediction } };
+      const penalties = graph.penalise === undefined ? [] : [graph.penalise(ops, tensors)];
+      const losses = [ops.squaredError(prediction, target, weight), ...penalties];
+      return { losses, outputs: { prediction } };
     },
     { seed: 11, ...(batch === undefined ? {} : { batch }) },
   );
@@ -330,13 +324,14 @@ export function compileGraph(
   return { program, parameterShapes: graph.parameters };
 }
 
-/** Normal numbers; weights of time steps are uniform with a zero first, as in training. */
+/** Normal numbers; weights of time steps are uniform with a zero first, as in training, and variances positive. */
 function draw(rng: Rng, name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
   const isTimeWeight = name === 'weight';
+  const isVariance = name === 'runningVariance';
   return Float32Array.from({ length: count }, (_, i) => {
     if (isTimeWeight) return i === 0 && count > 1 ? 0 : rng.uniform(0.1, 1);
-    return 0.7 * rng.normal();
+    return isVariance ? rng.uniform(0.5, 2) : 0.7 * rng.normal();
   });
 }
 

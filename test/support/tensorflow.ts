@@ -4,11 +4,15 @@
  */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { absGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Abs_grad.js';
 import { addGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Add_grad.js';
 import { batchMatMulGradConfig } from '@tensorflow/tfjs-core/dist/gradients/BatchMatMul_grad.js';
 import { castGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Cast_grad.js';
+import { clipByValueGradConfig } from '@tensorflow/tfjs-core/dist/gradients/ClipByValue_grad.js';
 import { concatGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Concat_grad.js';
+import { cosGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Cos_grad.js';
 import { expGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Exp_grad.js';
+import { identityGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Identity_grad.js';
 import { logGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Log_grad.js';
 import { maximumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Maximum_grad.js';
 import { meanGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Mean_grad.js';
@@ -21,6 +25,7 @@ import { reluGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Relu_grad.j
 import { reshapeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Reshape_grad.js';
 import { selectGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Select_grad.js';
 import { sigmoidGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Sigmoid_grad.js';
+import { sinGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Sin_grad.js';
 import { sliceGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Slice_grad.js';
 import { softmaxGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Softmax_grad.js';
 import { softplusGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Softplus_grad.js';
@@ -36,11 +41,15 @@ import { unpackGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Unpack_gr
 import type { Tensorflow } from '../../src/tensor/tfjs/tensorflow.ts';
 
 const GRADIENTS = [
+  absGradConfig,
   addGradConfig,
   batchMatMulGradConfig,
   castGradConfig,
+  clipByValueGradConfig,
   concatGradConfig,
+  cosGradConfig,
   expGradConfig,
+  identityGradConfig,
   logGradConfig,
   maximumGradConfig,
   meanGradConfig,
@@ -53,6 +62,7 @@ const GRADIENTS = [
   reshapeGradConfig,
   selectGradConfig,
   sigmoidGradConfig,
+  sinGradConfig,
   sliceGradConfig,
   softmaxGradConfig,
   softplusGradConfig,

@@ -130,10 +130,12 @@ def golden(model: torch.nn.Module, seed: int) -> Tensors:
     tensors: Tensors = {"input": x, "target": target, "weight": weight} | named_state(model)
     tensors |= {"stream.input": stream_input, "stream.output": stream(model, stream_input)}
     tensors |= {"drift.output": stream(model, drift_counts(seed))[-DRIFT_KEPT:]}
+    start = {name: value.clone() for name, value in model.state_dict().items()}
     output, loss = total_loss(model, x, target, weight)
     loss.backward()
     tensors |= {"output": output, "loss": loss}
     tensors |= {f"gradient.{name}": p.grad.clone() for name, p in model.named_parameters()}
+    model.load_state_dict(start)  # the forward pass has moved running statistics
     return tensors | train(model, x, target, weight)
 
 

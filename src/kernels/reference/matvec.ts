@@ -50,6 +50,6 @@ export function matvecReference(memory: Float32Array): MatvecKernels {
 }
 
 /** Place of W[row][col] in packed[ceil(rows/24)][cols][24]. */
-function packedIndex(row: number, col: number, cols: number): number {
+export function packedIndex(row: number, col: number, cols: number): number {
   return (Math.floor(row / ROWS) * cols + col) * ROWS + (row % ROWS);
 }

@@ -12,15 +12,23 @@ import type { Kernels } from '../kernels.ts';
 import { activationsReference } from './activations.ts';
 import { attentionReference } from './attention.ts';
 import { causalConvReference } from './causal-conv.ts';
+import { alifReference } from './alif.ts';
+import { batchNormReference } from './batch-norm.ts';
 import { columnsReference } from './columns.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { gemmReference } from './gemm.ts';
+import { gluReference } from './glu.ts';
 import { gruReference } from './gru.ts';
 import { matvecInt8Reference } from './matvec-int8.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
 import { shiftMixReference } from './shift-mix.ts';
 import { selectiveScanReference } from './selective-scan.ts';
+import { ilifReference } from './ilif.ts';
+import { lifReference } from './lif.ts';
+import { refractoryReference } from './refractory.ts';
+import { s4dReference } from './s4d.ts';
+import { spikeEventsReference } from './spike-events.ts';
 import { trainingReference } from './training.ts';
 import { unitActivationsReference } from './unit-activations.ts';
 import { wkvReference } from './wkv.ts';
@@ -47,6 +55,14 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...wkvReference(memory),
     ...selectiveScanReference(memory),
     ...trainingReference(memory),
+    ...alifReference(memory),
+    ...batchNormReference(memory),
+    ...gluReference(memory),
+    ...ilifReference(memory),
+    ...lifReference(memory),
+    ...refractoryReference(memory),
+    ...s4dReference(memory),
+    ...spikeEventsReference(memory),
   };
 }
 

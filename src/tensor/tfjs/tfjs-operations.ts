@@ -5,12 +5,21 @@
 import type { Tensor as Value, Variable } from '@tensorflow/tfjs-core';
 import { assert } from '../../core/errors.ts';
 import { hash32 } from '../../core/rng.ts';
+import { assertBatchNormShapes } from '../batch-norm.ts';
+import type { BatchNormTensors } from '../batch-norm.ts';
 import { NORM_EPSILON } from '../engine.ts';
 import type { CompileOptions, Operations, Tensor } from '../engine.ts';
 import { bandedAttention } from './banded-attention.ts';
 import { shiftMixValue, wkvScanValue } from './rwkv.ts';
 import { causalConvValue } from './causal-conv.ts';
 import { selectiveScanValue } from './selective-scan.ts';
+import { assertS4dShapes } from '../s4d.ts';
+import type { S4dTensors } from '../s4d.ts';
+import { assertNeuronShapes } from '../spiking-neuron.ts';
+import type { SpikingNeuron } from '../spiking-neuron.ts';
+import { batchNormByBatch, batchNormByRunning } from './batch-norm.ts';
+import { s4dScanValues } from './s4d-scan.ts';
+import { spikingScanValues } from './spiking-scan.ts';
 import type { Tensorflow } from './tensorflow.ts';
 
 /** What a run knows beyond the values: dropout needs it. */
@@ -91,10 +100,7 @@ export class TfjsOperations implements Operations {
     );
     return this.record([timeCount, batchCount, hiddenCount], () => {
       let h: Value = tf.zeros([batchCount, hiddenCount]);
-      const all = this.valueOf(gateInputs);
-      // TensorFlow.js 4.22 throws in the gradient of unstacking into one.
-      const steps = timeCount === 1 ? [tf.reshape(all, [batchCount, gateCount])] : tf.unstack(all); // [B, 3H] each
-      const states = steps.map((gi) => {
+      const states = this.steps(gateInputs).map((gi) => {
         const gh = tf.add(tf.matMul(h, this.valueOf(weightHh), false, true), this.valueOf(biasHh)); // [B, 3H]
         const [inR, inZ, inN] = tf.split(gi, 3, 1); // [B, H] each
         const [hiddenR, hiddenZ, hiddenN] = tf.split(gh, 3, 1);
@@ -199,6 +205,54 @@ export class TfjsOperations implements Operations {
     });
   }
 
+  batchNorm(x: Tensor, tensors: BatchNormTensors): Tensor {
+    assertBatchNormShapes(x, tensors);
+    const batchCount = x.shape[1];
+    const share = batchCount / (this.options.batch?.globalCount ?? batchCount);
+    return this.record(x.shape, ({ isTraining }) => {
+      const values = this.valuesOf(tensors);
+      if (!isTraining) return batchNormByRunning(this.tf, this.valueOf(x), values);
+      return batchNormByBatch(this.tf, this.valueOf(x), values, share);
+    });
+  }
+
+  glu(x: Tensor): Tensor {
+    const { tf } = this;
+    const width = x.shape.at(-1) ?? 0;
+    assert(width > 0 && width % 2 === 0, 'glu: an even number of features');
+    return this.record([...x.shape.slice(0, -1), width / 2], () => {
+      const [value, gate] = tf.split(this.valueOf(x), 2, x.shape.length - 1);
+      return tf.mul(value, tf.sigmoid(gate));
+    });
+  }
+
+  s4dScan(u: Tensor, tensors: S4dTensors): Tensor {
+    assertS4dShapes(u, tensors);
+    return this.record(u.shape, () =>
+      this.tf.stack(s4dScanValues(this.tf, this.steps(u), this.valuesOf(tensors))),
+    );
+  }
+
+  spikingScan(y: Tensor, lnVth: Tensor, neuron: SpikingNeuron): Tensor {
+    assertNeuronShapes(y, lnVth, neuron);
+    return this.record(y.shape, () => {
+      let own: Value | undefined;
+      if (neuron.type === 'refractory') own = this.valueOf(neuron.lnMagnitude);
+      if (neuron.type === 'alif') own = this.valueOf(neuron.lnRho);
+      return this.tf.stack(spikingScanValues(this.tf, this.steps(y), this.valueOf(lnVth), neuron, own));
+    });
+  }
+
+  spikeRatePenalty(s: Tensor, targetRate: number, weight: number): Tensor {
+    const { tf } = this;
+    const batchCount = s.shape[1];
+    const globalCount = this.options.batch?.globalCount ?? batchCount;
+    return this.record([], () => {
+      const rates = tf.mean(this.valueOf(s), [0, 2]); // [B]
+      return tf.mul(tf.sum(tf.square(tf.sub(rates, targetRate))), weight / globalCount);
+    });
+  }
+
   slice(x: Tensor, start: number, count: number): Tensor {
     const width = x.shape.at(-1) ?? 0;
     assert(start >= 0 && count > 0 && start + count <= width, 'slice: a block of the features');
@@ -278,6 +332,18 @@ export class TfjsOperations implements Operations {
       mask[at] = hash32(seed, step, globalIndex) < keepBelow ? 1 / (1 - rate) : 0;
     }
     return mask;
+  }
+
+  private valuesOf<Name extends string>(tensors: Readonly<Record<Name, Tensor>>): Record<Name, Value> {
+    const entries = Object.entries<Tensor>(tensors).map(([name, tensor]) => [name, this.valueOf(tensor)]);
+    return Object.fromEntries(entries) as Record<Name, Value>;
+  }
+
+  /** x [T, ...] as T values [...]. */
+  private steps(x: Tensor): Value[] {
+    const value = this.valueOf(x);
+    // TensorFlow.js 4.22 throws in the gradient of unstacking into one.
+    return x.shape[0] === 1 ? [this.tf.reshape(value, x.shape.slice(1))] : this.tf.unstack(value);
   }
 
   private record(shape: readonly number[], formula: Formula): Tensor {

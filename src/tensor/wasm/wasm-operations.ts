@@ -2,8 +2,10 @@
 import type { Operations } from '../engine.ts';
 import { recordBandedAttention } from './banded-attention.ts';
 import { recordCausalConv } from './causal-conv.ts';
+import { recordBatchNorm } from './batch-norm.ts';
 import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
+import { recordGlu } from './glu.ts';
 import { recordGruScan } from './gru-scan.ts';
 import { recordLinear } from './linear.ts';
 import { recordSquaredError } from './loss.ts';
@@ -13,6 +15,9 @@ import { recordShiftMix } from './shift-mix.ts';
 import { recordSelectiveScan } from './selective-scan.ts';
 import { recordSlice } from './slice.ts';
 import { recordWkvScan } from './wkv-scan.ts';
+import { recordS4dScan } from './s4d-scan.ts';
+import { recordSpikeRatePenalty } from './spike-rate-penalty.ts';
+import { recordSpikingScan } from './spiking-scan.ts';
 
 export function createWasmOperations(recorder: Recorder): Operations {
   return {
@@ -37,6 +42,11 @@ export function createWasmOperations(recorder: Recorder): Operations {
     dropout: (x, rate, salt) => recordDropout(recorder, x, rate, salt),
     layerNorm: (x, gain, bias) => recordLayerNorm(recorder, x, gain, bias),
     rmsNorm: (x, gain) => recordRmsNorm(recorder, x, gain),
+    batchNorm: (x, tensors) => recordBatchNorm(recorder, x, tensors),
+    glu: (x) => recordGlu(recorder, x),
+    s4dScan: (u, tensors) => recordS4dScan(recorder, u, tensors),
+    spikingScan: (y, lnVth, neuron) => recordSpikingScan(recorder, y, lnVth, neuron),
+    spikeRatePenalty: (s, targetRate, weight) => recordSpikeRatePenalty(recorder, s, targetRate, weight),
     slice: (x, start, count) => recordSlice(recorder, x, start, count),
     sigmoid: (x) => recordActivation(recorder, x, 'sigmoid'),
     tanh: (x) => recordActivation(recorder, x, 'tanh'),

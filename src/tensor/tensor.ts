@@ -1,0 +1,4 @@
+/** A value of a recorded computation; what it holds is the engine's business. */
+export interface Tensor {
+  readonly shape: readonly number[];
+}
