@@ -5,7 +5,8 @@ import type { KernelExports } from '../../src/kernels/kernel-exports.ts';
 import type { GuardedBuffer, KernelMemory } from './kernel-memory.ts';
 import { drawUniform } from './kernel-twins.ts';
 
-export const [DECAY, TRACE_DECAY, ADAPTATION, LEVELS] = [0.375, 0.75, 0.5, 3];
+export const [DECAY, ADAPTATION, LEVELS] = [0.375, 0.5, 3];
+const TRACE_DECAY = 0.75;
 /** Numbers of the surrogates, and their sharpness. */
 export const SURROGATES = [
   ['triangular', 0, 1],
