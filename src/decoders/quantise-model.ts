@@ -1,7 +1,8 @@
 /**
- * Models in int8. Every matrix that a step multiplies with (`DecoderKind.account`) is stored in int8 with a scale per
- * row; biases, norms, convolutions and whatever else is learned stay float32. Only kinds that are trained by gradient have int8 models: in the
- * others a step is a few rows, computed in float64.
+ * Models in int8. Every matrix that a step multiplies with (`DecoderKind.account`) is stored in int8 with a scale per row.
+ * Maps of spikes, which only add columns of weights, stay float32, and so do biases, norms, convolutions and whatever else
+ * is learned. Only kinds that are trained by gradient have int8 models: in the others a step is a few rows, computed in
+ * float64.
  */
 import { BetzError } from '../core/errors.ts';
 import type { DecoderKind, DecoderShape, Model } from './decoder.ts';
@@ -21,7 +22,9 @@ export function quantisedNames(
   shape: DecoderShape,
 ): ReadonlySet<string> {
   if (kind.training !== 'gradient') return new Set();
-  const maps = kind.account(config, shape).maps.filter(({ inputs }) => inputs !== 'history');
+  const maps = kind
+    .account(config, shape)
+    .maps.filter(({ inputs }) => inputs !== 'history' && inputs !== 'spikes');
   return new Set(maps.map(({ name }) => name));
 }
 
