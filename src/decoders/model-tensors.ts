@@ -151,7 +151,7 @@ function checkInt8(name: string, { shape, data, int8 }: TensorData): void {
 function int8Invalid(name: string, problem: string): BetzError {
   return new BetzError('DEC_MODEL_INT8_INVALID', `tensor '${name}' ${problem}`, {
     value: name,
-    tip: 'The file is damaged or made by another program: make it again with `betz quantize`.',
+    tip: 'The file is damaged or made by another program: make it again from the float32 model.',
   });
 }
 

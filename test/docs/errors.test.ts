@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const CODE = /'((?:ACQ|SIG|DEC|CAL|LOG|IPC|CFG)_[A-Z_]+)'/g;
+const CODE = /'((?:ACQ|SIG|DEC|CAL|LOG|IPC|CFG)_[A-Z0-9_]+)'/g;
 
 function codesInSource(): string[] {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
@@ -18,7 +18,7 @@ function codesInSource(): string[] {
 
 function codesInDocs(): string[] {
   const text = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
-  return [...text.matchAll(/^\| `([A-Z_]+)` \|/gm)].map((match) => match[1]).sort();
+  return [...text.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map((match) => match[1]).sort();
 }
 
 describe('docs/errors.md', () => {
