@@ -139,7 +139,7 @@ export function toInt8(name: string, tensor: StoredTensor): Int8Array {
   if (tensor.dtype !== 'I8') {
     throw new BetzError('DEC_MODEL_DTYPE_UNKNOWN', `tensor '${name}' is ${tensor.dtype}, not I8`, {
       value: tensor.dtype,
-      tip: 'The file is damaged or made by another program: make it again with `betz quantize`.',
+      tip: 'The file is damaged or made by another program: make it again from the float32 model.',
     });
   }
   return Int8Array.from(tensor.bytes, (byte) => (byte << 24) >> 24);
