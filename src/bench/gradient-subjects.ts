@@ -2,6 +2,7 @@
 import { Rng } from '../core/rng.ts';
 import type { DecoderKind, Model } from '../decoders/decoder.ts';
 import { gru } from '../decoders/gru/index.ts';
+import { quantiseModel } from '../decoders/quantise-model.ts';
 import { decoderKinds } from '../decoders/registry.ts';
 import type { BenchSubject, LatencyBenchOptions } from './latency.ts';
 
@@ -9,24 +10,24 @@ const OUTPUT_COUNT = 2;
 /** Of the other kinds, in their default two layers: the size that targets are stated for. */
 const WIDTH = 128;
 
-/** GRUs of the sizes asked for, and every other kind at one size. */
+/** GRUs of the sizes asked for, and every other kind at one size, in float32 and in int8. */
 export function gradientSubjects(options: LatencyBenchOptions): BenchSubject[] {
   const { inputCount, hiddenCounts } = options;
   const others = decoderKinds.filter((kind) => kind.training === 'gradient' && kind !== gru);
   return [
-    ...hiddenCounts.map((hiddenCount) =>
-      subject(gru, `${inputCount}-${hiddenCount}`, { hiddenCount }, options),
+    ...hiddenCounts.flatMap((hiddenCount) =>
+      precisions(gru, `${inputCount}-${hiddenCount}`, { hiddenCount }, options),
     ),
-    ...others.map((kind) => subject(kind, `${inputCount}-${WIDTH}`, { width: WIDTH }, options)),
+    ...others.flatMap((kind) => precisions(kind, `${inputCount}-${WIDTH}`, { width: WIDTH }, options)),
   ];
 }
 
-function subject(
+function precisions(
   kind: DecoderKind,
   size: string,
   settings: Record<string, unknown>,
   { inputCount, seed }: LatencyBenchOptions,
-): BenchSubject {
+): BenchSubject[] {
   const config = kind.configSchema.parse(settings);
   const shape = { inputCount, outputCount: OUTPUT_COUNT };
   const model: Model = {
@@ -45,5 +46,5 @@ function subject(
     binMs: 10,
     provenance: {},
   };
-  return { kind, size, model };
+  return [model, quantiseModel(model)].map((candidate) => ({ kind, size, model: candidate }));
 }

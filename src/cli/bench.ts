@@ -35,7 +35,7 @@ function latencyCommand(): Command {
     .option('--inputs <count>', 'channels', parsePositiveInteger, 96)
     .option('--hidden <list>', 'hidden units of the GRUs to time', parsePositiveIntegers, [64, 256, 512])
     .option('--steps <count>', 'steps timed warm', parsePositiveInteger, 20_000)
-    .option('--seconds <s>', 'seconds of pacing per decoder and mode', parsePositive, 20)
+    .option('--seconds <s>', 'seconds of pacing per decoder and mode', parsePositive, 10)
     .option('--bin-ms <ms>', 'bin interval of the paced steps', parsePositive, 10)
     .option('--seed <number>', 'of weights and inputs', parseCount, 1)
     .option('--json', 'print one JSON object on stdout')
@@ -63,14 +63,14 @@ function runLatency(options: LatencyOptions): void {
   const lines = [
     `One decoder step, microseconds. ${machineLine(machine)}`,
     `warm: ${options.steps} steps back to back; paced: one step every ${options.binMs} ms for ${options.seconds} s;`,
-    'warmed: paced, with an untimed step just before each bin, as the runtime does',
+    'warmed: paced, with an untimed step just before each bin, as the runtime does; decoders take turns of 1 s',
     '',
-    row(['decoder', 'size', 'mode', 'p50', 'p90', 'p99', 'p99.9', 'max']),
+    row(['decoder', 'size', 'weights', 'mode', 'p50', 'p90', 'p99', 'p99.9', 'max']),
   ];
-  for (const { decoder, size, warmUs, pacedUs, pacedWarmedUs } of rows) {
-    lines.push(row([decoder, size, 'warm', ...cells(warmUs)]));
-    lines.push(row([decoder, size, 'paced', ...cells(pacedUs)]));
-    lines.push(row([decoder, size, 'warmed', ...cells(pacedWarmedUs)]));
+  for (const { decoder, size, precision, warmUs, pacedUs, pacedWarmedUs } of rows) {
+    lines.push(row([decoder, size, precision, 'warm', ...cells(warmUs)]));
+    lines.push(row([decoder, size, precision, 'paced', ...cells(pacedUs)]));
+    lines.push(row([decoder, size, precision, 'warmed', ...cells(pacedWarmedUs)]));
   }
   process.stdout.write(`${lines.join('\n')}\n`);
 }

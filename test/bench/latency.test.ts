@@ -50,21 +50,25 @@ function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
 const GRADIENT_KINDS = decoderKinds.filter(({ training }) => training === 'gradient').map(({ name }) => name);
 
 describe('latency bench', () => {
-  it('times every decoder that equals its reference: GRUs of several sizes, one of every other kind', () => {
+  it('times every decoder that equals its reference: GRUs of several sizes, one of every other kind, in int8 too', () => {
     const lines: string[] = [];
     const subjects = [...gradientSubjects(TINY), ...closedFormSubjects(TINY)];
     const rows = benchLatency(subjects, { ...TINY, onProgress: (line) => lines.push(line) });
-    expect(rows.map(({ decoder, size }) => `${decoder} ${size}`)).toEqual([
+    const names = rows.map(({ decoder, size, precision }) => `${decoder} ${size} ${precision}`);
+    const gradient = [
       'gru 6-4',
       'gru 6-9',
       ...GRADIENT_KINDS.filter((name) => name !== 'gru').map((name) => `${name} 6-128`),
-      'wiener 6',
-      'kalman 6',
+    ];
+    expect(names).toEqual([
+      ...gradient.flatMap((name) => [`${name} float32`, `${name} int8`]),
+      'wiener 6 float32',
+      'kalman 6 float32',
     ]);
-    expect(lines).toHaveLength(rows.length);
-    for (const { referenceError, warmUs, pacedUs, pacedWarmedUs } of rows) {
+    expect(lines).toEqual(names);
+    for (const { referenceError, precision, warmUs, pacedUs, pacedWarmedUs } of rows) {
       expect(referenceError).toBeGreaterThan(0); // float32 against float64
-      expect(referenceError).toBeLessThan(1e-4);
+      expect(referenceError).toBeLessThan(precision === 'int8' ? 5e-4 : 1e-4);
       expect([warmUs.count, pacedUs.count, pacedWarmedUs.count]).toEqual([20, 3, 3]);
     }
   });
@@ -90,6 +94,18 @@ describe('latency bench', () => {
       decoder.step(features, output);
     });
     expect(betzErrorOf(() => benchLatency([subject], TINY)).code).toBe('DEC_REFERENCE_MISMATCH');
+  });
+
+  it('lets decoders take turns, and each begin as often as the others', () => {
+    const turns: string[] = [];
+    const named = (name: string): BenchSubject =>
+      altered((decoder) => (features, output) => {
+        if (turns.at(-1) !== name) turns.push(name);
+        decoder.step(features, output);
+      });
+    benchLatency([named('a'), named('b')], { ...TINY, warmStepCount: 4001, pacedSeconds: 0.002 });
+    // Verified: ab. Warm, 2,000 steps a turn: ab, ba, ab. Paced: ab. The same one twice is one entry.
+    expect(turns.join('')).toBe('abababab');
   });
 
   it('throws away the state of a step that only warms the caches', () => {

@@ -11,6 +11,7 @@ import type { Clock } from '../../core/clock.ts';
 import { BetzError } from '../../core/errors.ts';
 import { exportOnnx, onnxGraph } from '../../decoders/onnx/export-onnx.ts';
 import type { Graph } from '../../decoders/onnx/step-graph.ts';
+import { precisionOf } from '../../decoders/quantise-model.ts';
 import { loadKernels } from '../../host/load-kernels.ts';
 import { MonotonicClock } from '../../host/monotonic-clock.ts';
 import { version } from '../../host/version.ts';
@@ -73,7 +74,7 @@ export function missingPeers(all: readonly Peer[] = peers): string[] {
 }
 
 /**
- * Rows of our step first, then of every installed peer, for every subject that has an ONNX form.
+ * Rows of our step first, then of every installed peer, for every float32 subject that has an ONNX form.
  * @throws BetzError CFG_PEER_BROKEN, DEC_PEER_MISMATCH: what is not equal is not timed
  */
 export async function benchPeers(
@@ -86,7 +87,7 @@ export async function benchPeers(
   const installed = all.filter(({ name }) => !missing.includes(name));
   const rows: PeerLatencyRow[] = [];
   for (const subject of subjects) {
-    if (subject.kind.onnxStep === undefined) continue;
+    if (subject.kind.onnxStep === undefined || precisionOf(subject.model) === 'int8') continue;
     options.onProgress?.(`${subject.kind.name} ${subject.size} against ${installed.length} peers`);
     rows.push(...(await benchSubject(subject, installed, options)));
   }
