@@ -9,8 +9,8 @@ import { decodingMetrics } from './metrics.ts';
 import { fitNormalisation } from './normalisation.ts';
 import type { Splits } from './splits.ts';
 import { clipSegments, WindowSampler } from './training-windows.ts';
-import { trainDecoder } from './training.ts';
-import type { Trained, TrainingOptions, TrainingProgress } from './training.ts';
+import { refitDecoder, trainDecoder } from './training.ts';
+import type { Trained, Training, TrainingOptions, TrainingProgress } from './training.ts';
 
 export interface GradientHost {
   /** A fresh kernel instance with memory of its own. */
@@ -28,7 +28,7 @@ export interface GradientCalibration {
 }
 
 /** Settings that suited every recording tried (docs/bench.md). The number of steps follows from the amount of data. */
-const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount'> = {
+const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount' | 'refitStepCount'> = {
   batchCount: 32,
   windowBins: 100,
   warmUpBins: 10,
@@ -39,15 +39,17 @@ const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount'> = {
   seed: 1,
 };
 
-/** How often training goes over its data: fewer underfits, more overfits short recordings. */
+/** How often the first cycle goes over its data: fewer underfits, more overfits short recordings. */
 const PASS_COUNT = 215;
 const STEP_COUNT_MIN = 100;
 const STEP_COUNT_MAX = 2000;
+/** Steps of the second cycle, as a share of all. */
+const REFIT_SHARE = 0.138;
 
-/** Steps of a training that the caller did not set: as many as `passCount` passes over the training part take. */
+/** Steps of both cycles that the caller did not set: the first takes as many as `passCount` passes over the training part do. */
 function defaultStepCount(passCount: number, trainBins: number, binsPerStep: number): number {
   const stepCount = Math.round((passCount * trainBins) / binsPerStep);
-  return Math.min(STEP_COUNT_MAX, Math.max(STEP_COUNT_MIN, stepCount));
+  return Math.round(Math.min(STEP_COUNT_MAX, Math.max(STEP_COUNT_MIN, stepCount)) / (1 - REFIT_SHARE));
 }
 
 export async function calibrateByGradient(
@@ -81,12 +83,14 @@ export async function calibrateByGradient(
     seed: given.seed,
   };
   const trainBins = splits.train.endBin - splits.train.startBin;
+  const stepCount =
+    settings.stepCount ??
+    defaultStepCount(passCount, trainBins, plan.batchCount * (windowBins - plan.warmUpBins));
   const options: TrainingOptions = {
+    refitStepCount: Math.round(stepCount * REFIT_SHARE),
     ...given,
     windowBins,
-    stepCount:
-      settings.stepCount ??
-      defaultStepCount(passCount, trainBins, plan.batchCount * (windowBins - plan.warmUpBins)),
+    stepCount,
   };
   const modelOf = (tensors: Tensors): Pick<Model, 'config' | 'shape' | 'tensors' | 'normalisation'> => ({
     config,
@@ -101,7 +105,7 @@ export async function calibrateByGradient(
   };
   const pool = await host.makePool(kind, plan, data);
   try {
-    const trained = await trainDecoder({
+    const training: Training = {
       kind,
       plan,
       options,
@@ -111,9 +115,15 @@ export async function calibrateByGradient(
       validate,
       onProgress,
       yieldToHost: () => host.yieldToHost(),
-    });
+    };
+    const trained = await trainDecoder(training);
+    const refitSampler = new WindowSampler(clipSegments(recording.segments, splits.fit), windowBins);
+    const tensors = await refitDecoder(
+      { ...training, sampler: refitSampler, kernels: host.makeKernels() },
+      trained,
+    );
     return {
-      model: { ...modelOf(trained.tensors), smoothing: 0 },
+      model: { ...modelOf(tensors), smoothing: 0 },
       trained,
       options,
       threadCount: pool.threadCount,

@@ -15,7 +15,7 @@ export interface Splits {
   readonly train: BinRange;
   /** What choices (penalty, smoothing, stopping) are made on. */
   readonly validation: BinRange;
-  /** Both: what a closed-form decoder is fitted on once the choices are made. */
+  /** Both: what a decoder is fitted on in the end, once the choices are made. */
   readonly fit: BinRange;
   /** What is reported. */
   readonly test: BinRange;

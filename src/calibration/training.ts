@@ -1,7 +1,7 @@
 /**
  * Gradient training of a decoder: AdamW, one-cycle learning rate, clipping, windows of the training part in random
- * order, and the best of a few checks on the validation part (the streaming decoder itself is run there, so what is
- * chosen is what will be used).
+ * order, and the best of a few checks on the validation part (the streaming decoder itself is run there); then a short
+ * second cycle that learns from the validation part too.
  */
 import { Rng } from '../core/rng.ts';
 import type { Kernels } from '../kernels/kernels.ts';
@@ -13,8 +13,14 @@ import type { ParameterLayout, StepPlan } from './gradient-shard.ts';
 import type { WindowSampler } from './training-windows.ts';
 import { BetzError } from '../core/errors.ts';
 
+/** Peak learning rate of the second cycle, as a share of the first one's: it amends and does not start anew. */
+const REFIT_RATE = 0.4;
+
 export interface TrainingOptions {
+  /** Of both cycles. */
   stepCount: number;
+  /** Of these the steps of the cycle that follows the choice; 0 for none. */
+  refitStepCount: number;
   batchCount: number;
   windowBins: number;
   /** Bins at the start of a window that do not count in the loss. */
@@ -23,7 +29,7 @@ export interface TrainingOptions {
   peakRate: number;
   weightDecay: number;
   clipNorm: number;
-  /** Checks on the validation part, evenly spread over the second half of the training. */
+  /** Checks on the validation part, evenly spread over the second half of the first cycle. */
   checkCount: number;
   seed: number;
 }
@@ -62,23 +68,17 @@ export interface Trained {
 
 /** @throws BetzError CAL_DIVERGED */
 export async function trainDecoder(training: Training): Promise<Trained> {
-  const { kind, plan, options, sampler, pool, kernels } = training;
+  const { kind, plan, options } = training;
+  const { peakRate } = options;
+  const stepCount = options.stepCount - options.refitStepCount;
   const rng = new Rng(options.seed);
-  const layout = layoutParameters(kind.parameters(plan.config, plan.shape));
-  const { clipNorm, weightDecay, peakRate, stepCount } = options;
-  const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay }, updateGroups(layout));
-  flatten(layout, kind.initialise(plan.config, plan.shape, rng), optimiser.parameters);
-  const starts = new Int32Array(plan.batchCount);
+  const initial = kind.initialise(plan.config, plan.shape, rng);
   const checkSteps = checkSchedule(stepCount, options.checkCount);
   const trained: Trained = { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
   let validationR2 = Number.NaN;
-  for (let step = 1; step <= stepCount; step++) {
-    sampler.sample(rng, starts);
-    const loss = pool.run(step, optimiser.parameters, starts, optimiser.gradients);
-    if (!Number.isFinite(loss)) throw diverged(step, peakRate);
-    optimiser.step(oneCycleRate(step - 1, stepCount, { peakRate }));
+  await runCycle(training, { initial, rng, firstStep: 1, stepCount, peakRate }, (step, loss, current) => {
     if (checkSteps.has(step)) {
-      const tensors = unflatten(layout, optimiser.parameters);
+      const tensors = current();
       validationR2 = training.validate(tensors);
       trained.checks.push({ step, loss, validationR2 });
       if (validationR2 > trained.bestR2) {
@@ -87,11 +87,68 @@ export async function trainDecoder(training: Training): Promise<Trained> {
         trained.bestStep = step;
       }
     }
-    training.onProgress({ step, stepCount, loss, validationR2 });
-    await training.yieldToHost();
-  }
+    return validationR2;
+  });
   if (trained.bestStep === 0) throw diverged(stepCount, peakRate);
   return trained;
+}
+
+/**
+ * A second, short and gentle cycle that starts from the chosen tensors, for a sampler that also draws from the validation
+ * part: what is held out for choosing is the nearest in time to what will be decoded. Nothing is chosen any more.
+ * @throws BetzError CAL_DIVERGED
+ */
+export async function refitDecoder(training: Training, { tensors, bestR2 }: Trained): Promise<Tensors> {
+  const { stepCount, refitStepCount, peakRate, seed } = training.options;
+  if (refitStepCount === 0) return tensors;
+  const cycle: Cycle = {
+    initial: tensors,
+    rng: new Rng(seed),
+    firstStep: stepCount - refitStepCount + 1,
+    stepCount: refitStepCount,
+    peakRate: peakRate * REFIT_RATE,
+  };
+  return runCycle(training, cycle, () => bestR2);
+}
+
+interface Cycle {
+  initial: Tensors;
+  /** Draws the batches. */
+  rng: Rng;
+  /** Number of the first step: dropout masks depend on it. */
+  firstStep: number;
+  stepCount: number;
+  peakRate: number;
+}
+
+/**
+ * One cycle of learning rates.
+ * @param afterStep gives the held-out R2 to report; `current` copies the tensors
+ * @returns the tensors after the last step
+ */
+async function runCycle(
+  training: Training,
+  { initial, rng, firstStep, stepCount, peakRate }: Cycle,
+  afterStep: (step: number, loss: number, current: () => Tensors) => number,
+): Promise<Tensors> {
+  const { kind, plan, options, sampler, pool, kernels } = training;
+  const layout = layoutParameters(kind.parameters(plan.config, plan.shape));
+  const { clipNorm, weightDecay } = options;
+  const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay }, updateGroups(layout));
+  flatten(layout, initial, optimiser.parameters);
+  const current = (): Tensors => unflatten(layout, optimiser.parameters);
+  const starts = new Int32Array(plan.batchCount);
+  for (let index = 0; index < stepCount; index++) {
+    const step = firstStep + index;
+    sampler.sample(rng, starts);
+    const loss = pool.run(step, optimiser.parameters, starts, optimiser.gradients);
+    if (!Number.isFinite(loss)) throw diverged(step, peakRate);
+    optimiser.step(oneCycleRate(index, stepCount, { peakRate }));
+    const validationR2 = afterStep(step, loss, current);
+    training.onProgress({ step, stepCount: options.stepCount, loss, validationR2 });
+    await training.yieldToHost();
+  }
+  return current();
 }
 
 /** The steps after which to check: evenly spread over the second half, the last one included. */

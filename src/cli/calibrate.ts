@@ -44,7 +44,7 @@ export function calibrateCommand(): Command {
     )
     .option(
       '--steps <count>',
-      'training steps, for decoders trained by gradient (default: by the amount of data)',
+      'training steps in all, for decoders trained by gradient (default: by the amount of data)',
       parsePositiveInteger,
     )
     .option('--seed <number>', 'of initial weights, batches and dropout', parseCount, 1)

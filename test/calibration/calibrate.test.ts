@@ -6,7 +6,7 @@ import type { CalibrationHost, CalibrationOptions } from '../../src/calibration/
 import { fitWiener } from '../../src/calibration/closed-form-wiener.ts';
 import { decodingMetrics } from '../../src/calibration/metrics.ts';
 import { splitBins } from '../../src/calibration/splits.ts';
-import type { TrainingProgress } from '../../src/calibration/training.ts';
+import type { TrainingOptions, TrainingProgress } from '../../src/calibration/training.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { decodeModel, encodeModel } from '../../src/decoders/model-file.ts';
 import { decoderKinds } from '../../src/decoders/registry.ts';
@@ -22,9 +22,15 @@ const QUICK: Omit<CalibrationOptions, 'kind'> = {
   config: { hiddenCount: 6 },
   training: { stepCount: 20, batchCount: 4, windowBins: 20, peakRate: 1e-2 },
 };
+/** Settings that make a calibration of any kind short. */
+const quickSettings = new Map(
+  decoderKinds
+    .filter(({ training }) => training === 'gradient')
+    .map(({ name }) => [name, name === 'gru' ? QUICK : { ...QUICK, config: { width: 8 } }]),
+);
 
 function quickly(kind: string, recording = small, options: Partial<CalibrationOptions> = {}) {
-  return calibrate(recording, { kind, ...(kind === 'gru' ? QUICK : {}), ...options }, host);
+  return calibrate(recording, { kind, ...quickSettings.get(kind), ...options }, host);
 }
 
 describe('calibrate', () => {
@@ -84,16 +90,19 @@ describe('calibrate', () => {
       {
         kind: 'gru',
         config: { hiddenCount: 24 },
-        training: { stepCount: 250, batchCount: 16, windowBins: 50, peakRate: 1e-2 },
+        training: { stepCount: 290, batchCount: 16, windowBins: 50, peakRate: 1e-2 },
         onProgress: (step) => progress.push(step),
       },
       createCalibrationHost(2),
     );
     expect(baseline.r2Mean).toBeGreaterThan(0.5); // a constant has 0
     expect(test.r2Mean).toBeGreaterThan(baseline.r2Mean + 0.05);
-    expect(stepCount).toBe(250);
-    expect(progress).toHaveLength(250);
-    expect(model.provenance).toMatchObject({ threadCount: 2, training: { stepCount: 250, seed: 1 } });
+    expect(stepCount).toBe(290);
+    expect(progress).toHaveLength(290);
+    expect(model.provenance).toMatchObject({
+      threadCount: 2,
+      training: { stepCount: 290, refitStepCount: 40, seed: 1 },
+    });
   });
 
   it('takes its time from the clock of the host, and the number of steps from the amount of data', async () => {
@@ -105,8 +114,10 @@ describe('calibrate', () => {
       { ...host, clock },
     );
     expect(trainSeconds).toBe(3);
-    // 215 passes over 408 bins, 4 windows of 20 bins at a time, of which 5 warm up
-    expect(stepCount).toBe(Math.round((215 * 408) / (4 * 15)));
+    const { refitStepCount } = model.provenance['training'] as TrainingOptions;
+    // 215 passes over 408 bins, 4 windows of 20 bins at a time, of which 5 warm up; the refit is 13.8 % of all
+    expect(stepCount - refitStepCount).toBe(Math.round((215 * 408) / (4 * 15)));
+    expect(refitStepCount / stepCount).toBeCloseTo(0.138, 3);
     expect(model.provenance['training']).toMatchObject({ stepCount, windowBins: 20, clipNorm: 1 });
   });
 

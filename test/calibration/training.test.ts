@@ -1,8 +1,8 @@
 /** The loop of training, on a made-up decoder of one tensor whose loss is its squared distance from a target. */
 import { describe, expect, it } from 'vitest';
 import type { StepPlan } from '../../src/calibration/gradient-shard.ts';
-import { trainDecoder } from '../../src/calibration/training.ts';
-import type { Training, TrainingOptions, TrainingProgress } from '../../src/calibration/training.ts';
+import { refitDecoder, trainDecoder } from '../../src/calibration/training.ts';
+import type { Trained, Training, TrainingOptions, TrainingProgress } from '../../src/calibration/training.ts';
 import { WindowSampler } from '../../src/calibration/training-windows.ts';
 import type { DecoderKind, Tensors } from '../../src/decoders/decoder.ts';
 import { wiener } from '../../src/decoders/wiener/index.ts';
@@ -30,6 +30,7 @@ const PLAN: StepPlan = {
 };
 const OPTIONS: TrainingOptions = {
   stepCount: 100,
+  refitStepCount: 0,
   batchCount: 4,
   windowBins: 10,
   warmUpBins: 0,
@@ -62,7 +63,11 @@ class Run {
   }
 
   train(overrides: Partial<Training> = {}) {
-    return trainDecoder({
+    return trainDecoder(this.training(overrides));
+  }
+
+  training(overrides: Partial<Training> = {}): Training {
+    return {
       kind,
       plan: PLAN,
       options: this.options,
@@ -91,7 +96,7 @@ class Run {
         return Promise.resolve();
       },
       ...overrides,
-    });
+    };
   }
 }
 
@@ -174,5 +179,62 @@ describe('trainDecoder', () => {
   it('ends with CAL_DIVERGED when no check had a score', async () => {
     const error = await betzErrorOfAsync(() => new Run({}, [Number.NaN]).train());
     expect(error.code).toBe('CAL_DIVERGED');
+  });
+});
+
+describe('refitDecoder', () => {
+  /** Far from the target, as no training would leave it: how far a refit comes can be seen. */
+  const chosen: Trained = {
+    tensors: { w: { shape: [3], data: Float32Array.from([1, 1, 1]) } },
+    bestStep: 75,
+    bestR2: 0.4,
+    checks: [],
+  };
+  const distance = (tensors: Tensors): number =>
+    Math.hypot(...TARGET.map((target, i) => tensors['w'].data[i] - target));
+
+  it('goes on from the chosen tensors, on windows of its own sampler, and checks nothing', async () => {
+    const run = new Run({ refitStepCount: 30 });
+    const sampler = new WindowSampler([{ startBin: 500, endBin: 600 }], 10);
+    const tensors = await refitDecoder(run.training({ sampler }), chosen);
+    expect(distance(tensors)).toBeLessThan(0.5 * distance(chosen.tensors));
+    expect(run.batches).toHaveLength(30);
+    expect(Math.min(...run.batches.flat())).toBeGreaterThanOrEqual(500);
+    expect(run.checked).toEqual([]);
+    expect([...chosen.tensors['w'].data]).toEqual([1, 1, 1]);
+  });
+
+  it('counts its steps on from those before the choice, and tells of the R2 of the choice', async () => {
+    const run = new Run({ refitStepCount: 3 });
+    await refitDecoder(run.training(), chosen);
+    expect(run.progress.map(({ step, stepCount }) => [step, stepCount])).toEqual([
+      [98, 100],
+      [99, 100],
+      [100, 100],
+    ]);
+    expect(run.progress.map(({ validationR2 }) => validationR2)).toEqual([0.4, 0.4, 0.4]);
+  });
+
+  it('is gentler than the training: its first cycle would move further', async () => {
+    const short = { stepCount: 20, checkCount: 1, refitStepCount: 10 };
+    const trainedFromChosen = await new Run(short).train({
+      kind: { ...kind, initialise: () => chosen.tensors },
+    });
+    const refitted = await refitDecoder(new Run(short).training(), chosen);
+    expect(distance(refitted)).toBeLessThan(distance(chosen.tensors));
+    expect(distance(refitted)).toBeGreaterThan(distance(trainedFromChosen.tensors));
+  });
+
+  it('leaves the chosen tensors as they are where no steps are asked for', async () => {
+    const run = new Run({ refitStepCount: 0 });
+    expect(await refitDecoder(run.training(), chosen)).toBe(chosen.tensors);
+    expect(run.batches).toEqual([]);
+  });
+
+  it('ends with CAL_DIVERGED at a loss that is not finite', async () => {
+    const run = new Run({ refitStepCount: 5 }, [0.5], (step, loss) => (step === 98 ? Number.NaN : loss));
+    const error = await betzErrorOfAsync(() => refitDecoder(run.training(), chosen));
+    expect(error.code).toBe('CAL_DIVERGED');
+    expect(run.batches).toHaveLength(3);
   });
 });

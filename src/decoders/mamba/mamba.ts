@@ -49,7 +49,7 @@ export const mambaConfigSchema = z
     /** Probability that an input feature is zeroed in training. */
     inputDropout: z.number().min(0).max(0.95).default(0.4),
     /** The same for what a layer adds to the residual stream. */
-    layerDropout: z.number().min(0).max(0.95).default(0.2),
+    layerDropout: z.number().min(0).max(0.95).default(0),
   })
   .refine(({ dtMin, dtMax }) => dtMin <= dtMax, { message: 'dtMin is above dtMax', path: ['dtMin'] })
   .transform((config) => ({

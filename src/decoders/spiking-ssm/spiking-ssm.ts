@@ -32,9 +32,12 @@ export const spikingSsmConfigSchema = z
     layerCount: z.int().min(1).max(8).default(2),
     /** Real states N of a channel: N/2 complex ones, each with its conjugate. */
     stateCount: z.int().min(2).max(256).multipleOf(2).default(16),
-    /** Time steps are drawn from [dtMin, dtMax], in bins, log-uniformly. */
-    dtMin: z.number().min(1e-5).max(10).default(0.001),
-    dtMax: z.number().min(1e-5).max(10).default(0.1),
+    /**
+     * Time steps are drawn from [dtMin, dtMax], in bins, log-uniformly: states that forget within 2 / dt bins, so 2 to 40. The
+     * authors' 0.001 to 0.1 is for sequences of thousands of samples.
+     */
+    dtMin: z.number().min(1e-5).max(10).default(0.05),
+    dtMax: z.number().min(1e-5).max(10).default(1),
     neuron: z.enum(['lif', 'refractory', 'alif', 'ilif']).default('lif'),
     /** What is left of a membrane after a bin. */
     membraneDecay: z.number().min(0).max(0.99).default(0.125),

@@ -62,11 +62,10 @@ export function matvecSparse(
 ): void {
   let listEnd = scratchPtr;
   for (let k = 0; k < cols; k++) {
-    // NaN is not equal to zero, so it is listed and reaches the output.
-    if (load<f32>(xPtr + (<usize>k << 2)) != 0) {
-      store<i32>(listEnd, k);
-      listEnd += 4;
-    }
+    // Written in any case, kept if not zero: there is no branch to mispredict. NaN is not equal to zero, so it is listed
+    // and reaches the output.
+    store<i32>(listEnd, k);
+    listEnd += <usize>(load<f32>(xPtr + (<usize>k << 2)) != 0) << 2;
   }
   let w = packedPtr;
   for (let block = 0; block < rows; block += ROWS) {
