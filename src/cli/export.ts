@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { exportOnnx, onnxGraph } from '../decoders/onnx/export-onnx.ts';
 import type { Graph } from '../decoders/onnx/step-graph.ts';
+import { precisionOf } from '../decoders/quantise-model.ts';
 import { readModelFile, writeModelBytes } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
 import { usageError } from './failure.ts';
@@ -19,7 +20,15 @@ export function exportCommand(): Command {
     .requiredOption('--model <file>', 'model file from `betz calibrate` or `betz import`')
     .requiredOption('--onnx <file>', 'ONNX file to write (opset 17; docs/formats.md)')
     .option('--json', 'print one JSON object on stdout')
-    .addHelpText('after', '\nExample:\n  $ betz export --model model.safetensors --onnx model.onnx')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ betz export --model model.safetensors --onnx model.onnx
+  $ betz export --model model.safetensors --onnx model.onnx --json    states with shapes and first values
+
+Whoever runs the graph feeds each output next.NAME back into the input state.NAME; docs/formats.md has a loop.`,
+    )
     .action(runExport);
 }
 
@@ -34,22 +43,40 @@ function runExport({ model: path, onnx: out, json }: ExportOptions): void {
   const { model } = readModelFile(path);
   const graph = onnxGraph(model);
   const bytes = exportOnnx(model, { name: 'betz', version });
+  const precision = precisionOf(model);
   writeModelBytes(out, bytes);
   if (json) {
     const { inputs, outputs, states } = graph;
-    const result = { decoder: model.kind, bytes: bytes.byteLength, inputs, outputs, states, out };
+    const result = {
+      decoder: model.kind,
+      precision,
+      bytes: bytes.byteLength,
+      inputs,
+      outputs,
+      states,
+      out,
+    };
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  process.stdout.write(
-    `${model.kind} step, ${graph.nodes.length} nodes, ${bytes.byteLength} bytes\n` +
-      `${valuesText(graph)}\nwritten to ${out}\n`,
-  );
+  const lines = [
+    `${model.kind} step, ${graph.nodes.length} nodes, ${bytes.byteLength} bytes`,
+    ...valueLines(graph),
+    ...(precision === 'int8' ? ['int8 weights, written as the float32 numbers that they stand for'] : []),
+    `written to ${out}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function valuesText({ inputs, outputs }: Graph): string {
+/** A state's first value is told where it is not 0. */
+function valueLines({ inputs, outputs, states }: Graph): string[] {
+  const initials = new Map(states.map(({ input, initial }) => [input, initial]));
+  const start = (name: string): string => {
+    const initial = initials.get(name) ?? 0;
+    return initial === 0 ? '' : `, ${initial} at first`;
+  };
   return [
-    ...inputs.map(({ name, shape }) => `  in   ${name} [${shape.join(', ')}]`),
+    ...inputs.map(({ name, shape }) => `  in   ${name} [${shape.join(', ')}]${start(name)}`),
     ...outputs.map(({ name, shape }) => `  out  ${name} [${shape.join(', ')}]`),
-  ].join('\n');
+  ];
 }

@@ -28,7 +28,20 @@ export function importCommand(): Command {
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  $ betz import --from state.safetensors --kind gru --config import.json --out model.safetensors',
+      `
+Examples:
+  $ betz import --from state.safetensors --kind gru --config import.json --out model.safetensors
+  $ betz evaluate --recording data.mat --model model.safetensors
+
+import.json for a torch.nn.GRU(96, 128) named gru and a torch.nn.Linear(128, 2) named fc:
+  {
+    "config": { "hiddenCount": 128 },
+    "names": { "rnn": "gru", "readout": "fc" },
+    "channels": 96,
+    "binMs": 20,
+    "output": { "name": "handVelocity", "labels": ["x", "y"], "unit": "m/s" },
+    "normalisation": { "featureMean": 0, "featureScale": 1, "outputMean": 0, "outputScale": 1 }
+  }`,
     )
     .action(runImport);
 }

@@ -51,8 +51,8 @@ export function s4dCoefficientCount(channelCount: number, stateCount: number): n
   return Math.ceil(channelCount / 4) * stateCount * 16;
 }
 
-/** Place of the first of the four parts (4 floats apart) of one channel and state. */
-function coefficientIndex(channel: number, state: number, stateCount: number): number {
+/** Place of the first of the four parts (4 floats apart) of one channel and state: a real, a imaginary, c real, c imaginary. */
+export function s4dCoefficientIndex(channel: number, state: number, stateCount: number): number {
   return (Math.floor(channel / 4) * stateCount + state) * 16 + (channel % 4);
 }
 
@@ -80,7 +80,7 @@ export function discretiseS4d(coefficients: Float32Array, steps: Float64Array, p
       steps[4 * at + 1] = aImaginary;
       steps[4 * at + 2] = eReal;
       steps[4 * at + 3] = eImag;
-      const to = coefficientIndex(channel, state, stateCount);
+      const to = s4dCoefficientIndex(channel, state, stateCount);
       coefficients[to] = aReal;
       coefficients[to + 4] = aImaginary;
       coefficients[to + 8] = 2 * (c[2 * at] * eReal - c[2 * at + 1] * eImag);
@@ -117,7 +117,7 @@ export function addS4dGradients(
       const eImag = steps[4 * at + 3];
       const cReal = c[2 * at];
       const cImag = c[2 * at + 1];
-      const from = coefficientIndex(channel, state, stateCount);
+      const from = s4dCoefficientIndex(channel, state, stateCount);
       const pReal = sums[from];
       const pImag = sums[from + 4];
       // By C e: c is twice that.

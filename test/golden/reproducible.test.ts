@@ -30,7 +30,13 @@ describe.skipIf(installedTorch() !== version)('golden files', () => {
       ['lif', 'refractory', 'alif', 'ilif'].map((neuron) => `spiking-ssm-${neuron}.safetensors`),
     ],
     ['optimiser.py', ['optimiser.safetensors']],
-    ['state_dict.py', ['state-dict-gru.safetensors', 'state-dict-gru-expected.safetensors']],
+    [
+      'state_dict.py',
+      ['gru', 'mamba', 'rwkv'].flatMap((kind) => [
+        `state-dict-${kind}.safetensors`,
+        `state-dict-${kind}-expected.safetensors`,
+      ]),
+    ],
   ])('%s writes the committed bytes', { timeout: SCRIPT_MS }, (script, fileNames) => {
     const folder = mkdtempSync(join(tmpdir(), 'betz-golden-'));
     try {

@@ -47,6 +47,7 @@ export function importModel(
   const kindConfig = parseKindConfig(kind, config);
   const channelLabels = labelsOf(config.channels);
   const shape = { inputCount: channelLabels.length, outputCount: config.output.labels.length };
+  refuseZip(file);
   const stored = readSafetensors(file).tensors;
   const specs = kind.parameters(kindConfig, shape);
   const { zeros } = config;
@@ -85,6 +86,17 @@ export function importModel(
     sources,
     ignored,
   };
+}
+
+/** What `torch.save` writes begins so; a safetensors header would have to be 67 MB long. */
+const ZIP_SIGNATURE = [0x50, 0x4b, 0x03, 0x04];
+
+function refuseZip(file: Uint8Array): void {
+  if (!ZIP_SIGNATURE.every((byte, i) => file[i] === byte)) return;
+  throw new BetzError('DEC_IMPORT_ZIP', 'the state dict is a zip archive, as torch.save writes it', {
+    value: `${file.length} bytes that begin with PK`,
+    tip: "In PyTorch, write it with safetensors.torch.save_file(module.state_dict(), 'state.safetensors').",
+  });
 }
 
 function parseKindConfig(kind: DecoderKind, { config }: ImportConfig): Model['config'] {
@@ -144,7 +156,9 @@ function checkMatch(
   const summary = counts.map(([count, what]) => `${count} ${what}`).join(', ');
   throw new BetzError('DEC_IMPORT_TENSORS_UNMATCHED', `the tensors of the file do not fit: ${summary}`, {
     value: { missing, misshapen, unexpected },
-    tip: "Map modules with 'prefix' and 'names', leave tensors out with 'ignore', correct sizes in 'config' and 'channels'.",
+    tip:
+      "Map modules with 'prefix' and 'names', leave tensors out with 'ignore', give biases that the file lacks in 'zeros', " +
+      "correct sizes in 'config' and 'channels'.",
   });
 }
 

@@ -2,6 +2,7 @@ import type { DecoderKind } from '../decoder.ts';
 import { mambaAccount } from './account.ts';
 import { initialiseMamba } from './initialise.ts';
 import { mambaConfigSchema, mambaParameters } from './mamba.ts';
+import { mambaOnnxStep } from './onnx.ts';
 import { mambaReference } from './reference.ts';
 import { mambaSequence } from './sequence.ts';
 import { MambaDecoder } from './step.ts';
@@ -17,5 +18,6 @@ export const mamba: DecoderKind = {
     mambaSequence(operations, mambaConfigSchema.parse(config), parameters, input),
   referenceSequence: mambaReference,
   createDecoder: (model, kernels) => new MambaDecoder(model, kernels),
+  onnxStep: mambaOnnxStep,
   account: (config, shape) => mambaAccount(mambaConfigSchema.parse(config), shape),
 };

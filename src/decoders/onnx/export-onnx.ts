@@ -1,8 +1,12 @@
-/** A model's streaming step as an ONNX file (docs/formats.md, "ONNX file"). */
+/**
+ * A model's streaming step as an ONNX file (docs/formats.md, "ONNX file"). An int8 model is written as the float32 numbers
+ * that its weights stand for: operators that compute with int8 weights round their inputs otherwise than our kernels do.
+ */
 import { BetzError } from '../../core/errors.ts';
 import { canonicalJson } from '../architecture-hash.ts';
 import type { DecoderKind, Model } from '../decoder.ts';
 import { architectureHash } from '../model-file.ts';
+import { precisionOf } from '../quantise-model.ts';
 import { decoderKinds, findDecoderKind } from '../registry.ts';
 import { encodeGraph } from './encode-graph.ts';
 import type { OnnxProducer } from './encode-graph.ts';
@@ -41,6 +45,7 @@ function describe(model: Model, { states }: Graph): ReadonlyMap<string, string> 
   return new Map([
     ['betz.format_version', ONNX_FORMAT_VERSION],
     ['betz.kind', model.kind],
+    ['betz.precision', precisionOf(model)],
     ['betz.config', canonicalJson(model.config)],
     ['betz.architecture_hash', architectureHash(model)],
     ['betz.bin_ms', canonicalJson(model.binMs)],

@@ -2,6 +2,7 @@ import type { Rng } from '../../core/rng.ts';
 import type { DecoderKind, DecoderShape, Model } from '../decoder.ts';
 import { spikingSsmAccount } from './account.ts';
 import { initialiseSpikingSsm } from './initialise.ts';
+import { spikingSsmOnnxStep } from './onnx.ts';
 import { spikingSsmReference } from './reference.ts';
 import { spikingSsmSequence } from './sequence.ts';
 import { spikingSsmConfigSchema, spikingSsmParameters } from './spiking-ssm.ts';
@@ -19,5 +20,6 @@ export const spikingSsm: DecoderKind = {
     spikingSsmSequence(operations, spikingSsmConfigSchema.parse(config), parameters, input),
   referenceSequence: spikingSsmReference,
   createDecoder: (model, kernels) => new SpikingSsmDecoder(model, kernels),
+  onnxStep: spikingSsmOnnxStep,
   account: (config, shape) => spikingSsmAccount(spikingSsmConfigSchema.parse(config), shape),
 };

@@ -1,21 +1,17 @@
 /**
  * The streaming decoder. Spikes are events: the mixing map adds the weight columns of the neurons that fired and
- * multiplies nothing, so its cost follows the spike rate. Folded when the decoder is made:
- *   thresholds    into c and D of the state space model, so that y comes in units of the threshold
- *   1 / D         of the integer neuron into the mixing weights, each of whose D sub-steps is an event
- *   batch norm    running statistics, gain and bias into one gain and one offset per channel
+ * multiplies nothing, so its cost follows the spike rate. What can be folded is (folded-layer.ts).
  *
  * State as float32, H4 being H rounded up to a multiple of 4, per layer:
  *   h [H4/4, N/2, 2, 4]  real and imaginary parts of 4 channels;  v [H4] membranes;  `refractory`, `alif`: trace [H4]
  */
 import type { Kernels } from '../../kernels/kernels.ts';
-import { NORM_EPSILON } from '../../tensor/engine.ts';
-import { discretiseS4d, s4dCoefficientCount } from '../../tensor/s4d.ts';
 import type { Decoder, Model } from '../decoder.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { inputMap, outputMap } from '../shared/decoder-maps.ts';
 import { SpikeMap } from '../shared/spike-map.ts';
+import { foldLayer } from './folded-layer.ts';
 import { layerNames, spikingSsmConfigSchema } from './spiking-ssm.ts';
 import type { LayerNames, SpikingSsmConfig } from './spiking-ssm.ts';
 import { streamNeurons } from './stream-neurons.ts';
@@ -127,40 +123,24 @@ function makeLayer(
 ): Layer {
   const { arena } = kernels;
   const { width, stateCount } = config;
-  const { tensors } = model;
-  const tensor = (name: string): Float32Array => tensors[name].data;
   const place = (values: ArrayLike<number>): number => {
     const ptr = arena.allocate(count);
     arena.float32(ptr, width).set(values);
     return ptr;
   };
 
-  const thresholdGains = Float64Array.from(tensor(names.lnVth), (lnVth) => Math.exp(-lnVth));
-  const coefficientCount = s4dCoefficientCount(width, stateCount / 2);
-  const coefficientsPtr = arena.allocate(coefficientCount);
-  discretiseS4d(arena.float32(coefficientsPtr, coefficientCount), new Float64Array(2 * width * stateCount), {
-    logDt: tensor(names.logDt),
-    logAReal: tensor(names.logAReal),
-    aImag: tensor(names.aImag),
-    c: tensor(names.c).map((c, i) => c * thresholdGains[Math.floor(i / stateCount)]),
-  });
+  const folded = foldLayer(model, config, names);
+  const coefficientsPtr = arena.allocate(folded.coefficients.length);
+  arena.float32(coefficientsPtr, folded.coefficients.length).set(folded.coefficients);
 
   const membranePtr = statesPtr + 4 * count * stateCount;
-  const variance = tensor(names.runningVariance);
-  const gains = Float32Array.from(tensor(names.gain), (g, i) => g / Math.sqrt(variance[i] + NORM_EPSILON));
-  const mean = tensor(names.runningMean);
-  const levels = config.neuron === 'ilif' ? config.levelCount : 1;
   return {
     statesPtr,
     coefficientsPtr,
-    directPtr: place(tensor(names.d).map((d, i) => d * thresholdGains[i])),
+    directPtr: place(folded.direct),
     neurons: streamNeurons(kernels, model, config, names, count, membranePtr, membranePtr + 4 * count),
-    mix: new SpikeMap(
-      kernels,
-      tensor(names.mixWeight).map((w) => w / levels),
-      tensor(names.mixBias),
-    ),
-    gainPtr: place(gains),
-    offsetPtr: place(tensor(names.bias).map((b, i) => b - gains[i] * mean[i])),
+    mix: new SpikeMap(kernels, folded.mixWeight, folded.mixBias),
+    gainPtr: place(folded.gain),
+    offsetPtr: place(folded.offset),
   };
 }

@@ -1,6 +1,7 @@
 /** The neurons of one layer in a streaming step: drives in, a list of those that fire out. */
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Model } from '../decoder.ts';
+import { refractoryMagnitudes, traceKeeps } from './folded-layer.ts';
 import type { LayerNames, SpikingSsmConfig } from './spiking-ssm.ts';
 
 export interface StreamNeurons {
@@ -27,17 +28,17 @@ export function streamNeurons(
   const { exports: k, arena } = kernels;
   const { neuron, membraneDecay: decay, traceDecay, adaptation, levelCount } = config;
   const listPtr = arena.allocateBytes(4 * count * (neuron === 'ilif' ? levelCount : 1));
-  /** A function of one of the model's tensors, per neuron; padding is zero. */
-  const perNeuron = (name: string, value: (parameter: number) => number): number => {
+  /** One number per neuron; padding is zero. */
+  const place = (values: Float32Array): number => {
     const ptr = arena.allocate(count);
-    arena.float32(ptr, config.width).set(model.tensors[name].data.map(value));
+    arena.float32(ptr, config.width).set(values);
     return ptr;
   };
   switch (neuron) {
     case 'lif':
       return { listPtr, step: (yPtr) => k.lifStep(listPtr, membranePtr, yPtr, count, decay) };
     case 'refractory': {
-      const magnitudePtr = perNeuron(names.lnMagnitude, Math.exp);
+      const magnitudePtr = place(refractoryMagnitudes(model, names));
       return {
         listPtr,
         step: (yPtr) =>
@@ -45,7 +46,7 @@ export function streamNeurons(
       };
     }
     case 'alif': {
-      const keepPtr = perNeuron(names.lnRho, (lnRho) => Math.exp(-Math.exp(-lnRho)));
+      const keepPtr = place(traceKeeps(model, names));
       return {
         listPtr,
         step: (yPtr) => k.alifStep(listPtr, membranePtr, tracePtr, yPtr, keepPtr, count, decay, adaptation),

@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../../src/decoders/decoder.ts';
 import { gru } from '../../../src/decoders/gru/index.ts';
+import { mamba } from '../../../src/decoders/mamba/index.ts';
+import { rwkv } from '../../../src/decoders/rwkv/index.ts';
 import { parseImportConfig } from '../../../src/decoders/import/import-config.ts';
 import { importModel } from '../../../src/decoders/import/import-model.ts';
 import { decodeModel, encodeModel } from '../../../src/decoders/model-file.ts';
-import { loadKernels } from '../../../src/host/load-kernels.ts';
 import { shakenModel } from '../../support/decoder-models.ts';
 import { betzErrorOf } from '../../support/recording-errors.ts';
-import { Golden, goldenPath } from '../../support/golden.ts';
-import { expectClose } from '../../support/cases.ts';
 import { importConfigEntries, importConfigOf, renamedTensors, stateDict } from '../../support/state-dict.ts';
 
 const MODEL = shakenModel(gru, { inputCount: 4, outputCount: 2 }, { hiddenCount: 3, layerCount: 2 }, 5);
@@ -72,31 +70,50 @@ describe('import', () => {
     const { model } = importModel('gru', stateDict(MODEL.tensors), importConfigOf(MODEL, { channels: 4 }));
     expect(model.features.channelLabels).toEqual(['ch0', 'ch1', 'ch2', 'ch3']);
   });
+});
 
-  it('of a PyTorch module in BF16, F16 and F64 decodes as the module does', () => {
-    const golden = new Golden('state-dict-gru-expected.safetensors');
-    const config = parseImportConfig(
-      JSON.stringify({
-        config: { hiddenCount: 6, layerCount: 2 },
-        prefix: 'module.',
-        names: { rnn: 'gru', readout: 'fc' },
-        ignore: ['module.steps'],
-        channels: 5,
-        binMs: 20,
-        output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
-        normalisation: { featureMean: 0, featureScale: 1, outputMean: 0, outputScale: 1 },
-      }),
+describe('state dicts with the names of their authors', () => {
+  it('mamba-ssm: a backbone of blocks, its table of words left out', () => {
+    const model = shakenModel(mamba, { inputCount: 3, outputCount: 2 }, { width: 8, layerCount: 2 }, 4);
+    const tensors = renamedTensors(model, (name) =>
+      /^(layers|norm_f)\./.test(name) ? `backbone.${name}` : name.replace('embedding', 'encoder'),
     );
-    const file = readFileSync(goldenPath('state-dict-gru.safetensors'));
-    const { model } = importModel('gru', file, config);
-    const decoder = gru.createDecoder(model, loadKernels());
-    const output = new Float32Array(2);
-    const stepCount = golden.tensor('stream.input').shape[0];
-    for (let bin = 0; bin < stepCount; bin++) {
-      decoder.step(golden.row('stream.input', bin), output);
-      expectClose(output, golden.row('stream.output', bin), () => 2e-6);
-    }
-    expect(stepCount).toBe(40);
+    const file = stateDict({
+      ...tensors,
+      'backbone.embedding.weight': { shape: [1, 8], data: new Float32Array(8) },
+    });
+    const config = importConfigOf(model, {
+      names: { layers: 'backbone.layers', norm_f: 'backbone.norm_f', embedding: 'encoder' },
+      ignore: ['backbone.embedding.weight'],
+    });
+    expect(core(importModel('mamba', file, config).model)).toEqual(core(model));
+  });
+
+  it('mamba-ssm: blocks by themselves under names of a module around them', () => {
+    const model = shakenModel(mamba, { inputCount: 3, outputCount: 2 }, { width: 8, layerCount: 2 }, 4);
+    const file = stateDict(
+      renamedTensors(model, (name) => name.replace(/^layers\.(\d+)\.mixer/, 'encoder.$1.mamba')),
+    );
+    const config = importConfigOf(model, { names: { 'layers.*.mixer': 'encoder.*.mamba' } });
+    expect(core(importModel('mamba', file, config).model)).toEqual(core(model));
+  });
+
+  it('RWKV-4: shares [1, 1, d], a head without bias, a table of words', () => {
+    const model = shakenModel(rwkv, { inputCount: 3, outputCount: 2 }, { width: 8, layerCount: 2 }, 4);
+    model.tensors['readout.bias'].data.fill(0);
+    const tensors = renamedTensors(
+      model,
+      (name) => name.replace(/^readout/, 'head').replace(/^embedding/, 'input'),
+      (shape, name) => (name.includes('time_mix') ? [1, 1, ...shape] : shape),
+    );
+    delete tensors['head.bias'];
+    const file = stateDict({ ...tensors, 'emb.weight': { shape: [4, 8], data: new Float32Array(32) } });
+    const config = importConfigOf(model, {
+      names: { readout: 'head', embedding: 'input' },
+      zeros: ['readout.bias'],
+      ignore: ['emb.weight'],
+    });
+    expect(core(importModel('rwkv', file, config).model)).toEqual(core(model));
   });
 });
 
@@ -142,6 +159,26 @@ describe('an import that does not fit', () => {
   it('refuses a file that is no safetensors file', () => {
     const run = (): unknown => importModel('gru', new Uint8Array(100).fill(7), importConfigOf(MODEL));
     expect(betzErrorOf(run).code).toMatch(/^DEC_MODEL_/);
+  });
+
+  it('refuses what torch.save writes, and says what to do', () => {
+    const file = Uint8Array.of(0x50, 0x4b, 3, 4, ...new Uint8Array(60));
+    const error = betzErrorOf(() => importModel('gru', file, importConfigOf(MODEL)));
+    expect(error.code).toBe('DEC_IMPORT_ZIP');
+    expect(error.tip).toContain('save_file');
+  });
+
+  it('reads a file whose header happens to be as long as the first letters of a zip archive', () => {
+    const file = stateDict(MODEL.tensors);
+    const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+    const padded = new Uint8Array(8 + 0x4b50 + file.length - 8 - length);
+    new DataView(padded.buffer).setBigUint64(0, 0x4b50n, true);
+    padded.fill(0x20, 8, 8 + 0x4b50);
+    padded.set(file.subarray(8, 8 + length), 8);
+    padded.set(file.subarray(8 + length), 8 + 0x4b50);
+    expect(String.fromCharCode(padded[0], padded[1])).toBe('PK');
+    const { model } = importModel('gru', padded, importConfigOf(MODEL));
+    expect(model.tensors).toEqual(MODEL.tensors);
   });
 
   it('refuses NaN, naming the tensor as the file does', () => {
