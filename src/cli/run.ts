@@ -6,6 +6,7 @@ import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelFile } from '../host/model-store.ts';
+import { assertStatePathWritable, readStateFile, writeStateFile } from '../host/state-store.ts';
 import { version } from '../host/version.ts';
 import { AppendFile } from '../recording/append-file.ts';
 import { RecordingSink } from '../runtime/recording-sink.ts';
@@ -35,6 +36,8 @@ interface RunOptions extends RunSourceOptions {
   decoder?: string;
   /** A path, or false for --no-record. */
   record?: string | false;
+  loadState?: string;
+  saveState?: string;
   deadlineMs?: number;
   threads?: number;
   plain?: true;
@@ -67,6 +70,8 @@ export function runCommand(): Command {
       'session recording to write, MCAP (default, at finite speed: recordings/<time>.mcap)',
     )
     .option('--no-record', 'write no session recording')
+    .option('--load-state <file>', 'go on from this state of the decoder, saved with the same --model')
+    .option('--save-state <file>', "save the decoder's state at the end, to go on from it another time")
     .option('--target <name>', 'replay: behaviour to compare with (default: the first velocity)')
     .option(
       '--bin-ms <ms>',
@@ -93,31 +98,46 @@ export function runCommand(): Command {
       `
 Examples:
   $ betz run                                     calibrate on a simulated array, then decode it live
-  $ betz run --recording data.mat --model model.safetensors --from 80% --speed max --json`,
+  $ betz run --recording data.mat --model model.safetensors --from 80% --speed max --json
+  $ betz run --model model.safetensors --save-state morning.state      and after a pause:
+  $ betz run --model model.safetensors --load-state morning.state`,
     )
     .action(runRun);
 }
 
 async function runRun(options: RunOptions): Promise<void> {
   refuseBesideModel(options);
-  const loaded = options.model === undefined ? undefined : readModelFile(options.model).model;
+  refuseWithoutModel(options);
+  const loaded = options.model === undefined ? undefined : readModelFile(options.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
-  const source = chooseSource(options, loaded);
+  const source = chooseSource(options, loaded?.model);
   const { recordPath, folder } = chooseRecordPath(options);
   const interrupt = listenForInterrupt('stopping');
   try {
     if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
+    if (options.saveState !== undefined) assertStatePathWritable(options.saveState);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
     const summary = await runSession(options, source, model, recordPath, interrupt);
-    if (options.json)
-      process.stdout.write(`${JSON.stringify({ ...summary, recording: recordPath ?? null })}\n`);
+    const files = { recording: recordPath ?? null, state: options.saveState ?? null };
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, ...files })}\n`);
   } finally {
     interrupt.dispose();
     folder?.removeIfUnused();
   }
 }
 
-async function calibrateFirst(options: RunOptions, source: RunSource, interrupt: Interrupt): Promise<Model> {
+/** A model and its file. */
+interface LoadedModel {
+  model: Model;
+  bytes: Uint8Array;
+  hash: string;
+}
+
+async function calibrateFirst(
+  options: RunOptions,
+  source: RunSource,
+  interrupt: Interrupt,
+): Promise<LoadedModel> {
   const data = source.calibrationData();
   const seconds = Math.round((data.binCount * data.binMs) / 1000);
   process.stderr.write(
@@ -135,17 +155,18 @@ async function calibrateFirst(options: RunOptions, source: RunSource, interrupt:
   process.stderr.write(
     `held-out R2  ${r2Text(labels, test)}   (ridge baseline ${baseline.r2Mean.toFixed(3)})\n`,
   );
-  return model;
+  const bytes = encodeModel(model, `betz ${version}`);
+  return { model, bytes, hash: modelHash(bytes) };
 }
 
 async function runSession(
   options: RunOptions,
   source: RunSource,
-  model: Model,
+  { model, bytes, hash }: LoadedModel,
   recordPath: string | undefined,
   interrupt: Interrupt,
 ): Promise<SessionSummary> {
-  const modelBytes = encodeModel(model, `betz ${version}`);
+  const { loadState, saveState } = options;
   const modelName = options.model ?? `${model.kind}, calibrated for this run`;
   const display = new SessionDisplay(`${model.kind}   ${source.name}`, {
     isLive: process.stdout.isTTY && options.json === undefined && options.plain === undefined,
@@ -157,7 +178,7 @@ async function runSession(
     sinks.push(
       new RecordingSink({
         path: recordPath,
-        modelHash: modelHash(modelBytes),
+        modelHash: hash,
         config: { ...options },
         versions: { betz: version, node: process.version },
       }),
@@ -165,7 +186,12 @@ async function runSession(
   }
   const session = await Session.start({
     source: source.worker,
-    modelBytes,
+    modelBytes: bytes,
+    ...(loadState === undefined && saveState === undefined
+      ? {}
+      : {
+          state: { modelHash: hash, ...(loadState === undefined ? {} : { from: readStateFile(loadState) }) },
+        }),
     modelName,
     sourceName: source.name,
     ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
@@ -185,8 +211,11 @@ async function runSession(
   try {
     const summary = await session.done;
     display.close();
+    if (saveState !== undefined && session.sealedState !== undefined) {
+      writeStateFile(saveState, session.sealedState);
+    }
     const stream = options.json === undefined ? process.stdout : process.stderr;
-    stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`);
+    stream.write(`${summaryLines(summary, recordPath, saveState).join('\n')}\n`);
     return summary;
   } finally {
     display.close();
@@ -203,6 +232,17 @@ function refuseBesideModel({ model, decoder, binMs }: RunOptions): void {
     `${decoder === undefined ? '--bin-ms' : '--decoder'} is for a run without --model`,
     given,
     'Leave out one of the two: a model has its decoder and its bin width.',
+  );
+}
+
+/** A state belongs to a model file, and a model that is calibrated for one run has none. */
+function refuseWithoutModel({ model, loadState, saveState }: RunOptions): void {
+  const given = loadState ?? saveState;
+  if (model !== undefined || given === undefined) return;
+  throw usageError(
+    `${loadState === undefined ? '--save-state' : '--load-state'} needs --model`,
+    given,
+    'A state fits only the model that it was saved from: give that model.',
   );
 }
 

@@ -73,7 +73,8 @@ export function eventText(event: SessionEvent): string | undefined {
   }
 }
 
-export function summaryLines(summary: SessionSummary, recordPath: string | undefined): string[] {
+/** @param statePath where the decoder's state was saved */
+export function summaryLines(summary: SessionSummary, recordPath?: string, statePath?: string): string[] {
   const { bins, binMs, seconds, source, model, samples } = summary;
   const { produced, received, lost, processed, dropped } = samples;
   const deadline = deadlineText(summary);
@@ -86,6 +87,7 @@ export function summaryLines(summary: SessionSummary, recordPath: string | undef
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`,
     ...(recordPath === undefined ? [] : [`recording ${recordPath}`]),
+    ...(statePath === undefined ? [] : [`state     ${statePath}`]),
   ];
 }
 

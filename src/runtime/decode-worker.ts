@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { decodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
+import { openState, sealState } from '../decoders/state-file.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { DecodeLoop } from './decode-loop.ts';
@@ -13,19 +14,21 @@ import type { DecodeMessage, DecodeWorkerData } from './worker-messages.ts';
 import { WorkerPort } from './worker-port.ts';
 import { collectYoungGarbage } from './young-generation.ts';
 
-const { modelBytes, wait } = workerData as DecodeWorkerData;
+const { modelBytes, wait, state } = workerData as DecodeWorkerData;
 const port = new WorkerPort<DecodeMessage>();
 
 await port.serve(async () => {
   // Made while the source opens: the two threads start at the same time.
   const model = decodeModel(modelBytes);
   const kernels = loadKernels();
-  const decoder = findDecoderKind(model.kind).createDecoder(model, kernels);
+  const kind = findDecoderKind(model.kind);
+  const decoder = kind.createDecoder(model, kernels);
   const clock = new MonotonicClock();
   const garbage = new GarbageCounter();
   const command = await port.nextCommand();
   if (command.kind === 'close') return;
   rehearse(command.plan, decoder, model.features.smoothing, clock);
+  if (state?.from !== undefined) openState(state.from, decoder, { kind, ...state });
   const memory = new SessionMemory(command.plan, command.buffers);
   const loop = new DecodeLoop(memory, decoder, model.features.smoothing, clock, wait);
   const isRealTime = command.plan.isRealTime && requestRealTime(REAL_TIME_PRIORITY.decode);
@@ -33,5 +36,10 @@ await port.serve(async () => {
   port.post({ kind: 'ready', variant: kernels.variant, isRealTime });
   garbage.begin();
   loop.run();
-  port.post({ kind: 'ended', garbageCollections: await garbage.end() });
+  const garbageCollections = await garbage.end();
+  port.post({
+    kind: 'ended',
+    garbageCollections,
+    ...(state === undefined ? {} : { sealedState: sealState(decoder, { kind, ...state }) }),
+  });
 });

@@ -23,7 +23,13 @@ import { SinkQueue } from './sink-queue.ts';
 import type { BinRecord, SessionEvent, Sink } from './sink.ts';
 import { enlargeYoungGeneration } from './young-generation.ts';
 import { WorkerHost } from './worker-host.ts';
-import type { DecodeMessage, DecodeWorkerData, SourceMessage, SourceWorkerData } from './worker-messages.ts';
+import type {
+  DecodeMessage,
+  DecodeWorkerData,
+  SourceMessage,
+  SourceWorkerData,
+  StateExchange,
+} from './worker-messages.ts';
 
 const OPEN_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 2000;
@@ -36,6 +42,8 @@ export interface SessionOptions {
   source: SourceWorkerData;
   /** The model file. */
   modelBytes: Uint8Array;
+  /** Seal the decoder's state at the end, and begin from one if it is given. Default: neither. */
+  state?: StateExchange;
   /** As the user knows them; default: the kinds. */
   modelName?: string;
   sourceName?: string;
@@ -68,6 +76,8 @@ export class Session {
   readonly done: Promise<SessionSummary>;
   readonly stream: StreamInfo;
   readonly model: Model;
+  /** After the end, if it was asked for. */
+  sealedState: Uint8Array | undefined;
   private readonly parts: Parts;
   private readonly drain: RecordDrain;
   private readonly startNs: number;
@@ -83,7 +93,7 @@ export class Session {
   /**
    * Everything that can be checked is checked before data flow.
    * @throws BetzError of the source, the model, the sinks; DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH,
-   * CFG_DEADLINE_INVALID; IPC_*
+   * CFG_DEADLINE_INVALID; DEC_STATE_*; IPC_*
    */
   static async start(options: SessionOptions): Promise<Session> {
     const { source: sourceData, modelBytes, wait = DEFAULT_WAIT, sinks = [], workers = {} } = options;
@@ -95,7 +105,8 @@ export class Session {
       sourceData,
       'IPC_SOURCE_WORKER_DIED',
     );
-    const decodeData: DecodeWorkerData = { modelBytes, wait };
+    const { state } = options;
+    const decodeData: DecodeWorkerData = { modelBytes, wait, ...(state === undefined ? {} : { state }) };
     const decode = new WorkerHost<DecodeMessage>(
       workers.decode ?? compiledUrl('runtime/decode-worker.js'),
       decodeData,
@@ -226,6 +237,7 @@ export class Session {
     await Promise.all([source.close(STOP_TIMEOUT_MS), decode.close(STOP_TIMEOUT_MS)]);
 
     this.garbageCollections = decoded?.garbageCollections ?? null;
+    this.sealedState = decoded?.sealedState;
     this.samples = finalAccount(account, memory.account, decoded !== undefined, stream.channels.length);
     try {
       checkAccount(this.samples);

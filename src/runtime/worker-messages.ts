@@ -14,6 +14,14 @@ export interface DecodeWorkerData {
   /** The model file. */
   modelBytes: Uint8Array;
   wait: WaitOptions;
+  state?: StateExchange;
+}
+
+/** The decoder's state beyond a session: it is sealed at the end, and may begin with one that was. */
+export interface StateExchange {
+  modelHash: string;
+  /** A sealed state to go on from. */
+  from?: Uint8Array;
 }
 
 /** To a worker: the session begins, or will not take place. */
@@ -36,5 +44,5 @@ export type DecodeMessage =
   /** It waits for the first chunk. */
   | { kind: 'ready'; variant: KernelVariant; isRealTime: boolean }
   /** The last one. */
-  | { kind: 'ended'; garbageCollections: number }
+  | { kind: 'ended'; garbageCollections: number; sealedState?: Uint8Array }
   | Failed;

@@ -151,6 +151,41 @@ describe('a bad model', () => {
   });
 });
 
+describe('a bad state', () => {
+  const load = (state: string, model = goodModel()): string[] => [
+    ...['run', '--recording', goodRecording(), '--model', model],
+    ...['--load-state', state, '--speed', 'max'],
+  ];
+
+  it('is one that is absent, no file, cut short, damaged, or of another model', () =>
+    inFolder(async (cwd) => {
+      const whole = join(cwd, 'whole.state');
+      const saving = ['run', '--recording', goodRecording(), '--model', goodModel(), '--speed', 'max'];
+      expect((await runHere([...saving, '--save-state', whole], cwd)).code).toBe(0);
+      const bytes = readFileSync(whole);
+      const state = (name: string, content: Uint8Array): string => {
+        writeFileSync(join(cwd, name), content);
+        return join(cwd, name);
+      };
+      await expectRefused(load(join(cwd, 'absent')), 1, 'DEC_STATE_FILE_MISSING');
+      await expectRefused(load(cwd), 1, 'DEC_STATE_FILE_UNREADABLE');
+      await expectRefused(load(state('short', bytes.subarray(0, 40))), 1, 'DEC_STATE_TRUNCATED');
+      await expectRefused(
+        load(
+          state(
+            'flipped',
+            bytes.map((b, i) => (i === 80 ? ~b : b)),
+          ),
+        ),
+        1,
+        'DEC_STATE_DAMAGED',
+      );
+      await expectRefused(load(goodModel()), 1, 'DEC_STATE_FORMAT_UNKNOWN');
+      const changedCopy = changedModel('noted', { provenance: { note: 'another file' } });
+      await expectRefused(load(whole, changedCopy), 1, 'DEC_STATE_MODEL_MISMATCH');
+    }));
+});
+
 describe('a bad place for output', () => {
   const calibrate = (...options: string[]): string[] => [
     'calibrate',
@@ -167,6 +202,9 @@ describe('a bad place for output', () => {
     await expectRefused(run('--record', 'absent/a.mcap'), 1, 'LOG_FOLDER_MISSING');
     await expectRefused(run('--record', '.'), 1, 'LOG_FILE_EXISTS');
     await expectRefused(run('--record', ''), 1, 'LOG_FOLDER_MISSING');
+    const model = ['--model', goodModel()];
+    await expectRefused(run(...model, '--save-state', 'absent/a.state'), 1, 'DEC_STATE_FILE_UNWRITABLE');
+    await expectRefused(run(...model, '--save-state', '.'), 1, 'DEC_STATE_FILE_UNWRITABLE');
   });
 
   it('is a recording that is there: it is kept', () =>

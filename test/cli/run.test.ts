@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -111,6 +111,23 @@ describe('betz run, as fast as possible', () => {
     inFolder(async (cwd) => {
       const options = ['--from', '0.5', '--duration', '10', '--speed', 'max', '--json'];
       expect(reportOf(await runCli(replay(...options), cwd)).bins).toBe(200);
+    }),
+  );
+
+  it.concurrent('goes on from the state that it saved, replacing it as a whole', () =>
+    inFolder(async (cwd) => {
+      const part = (...options: string[]): string[] =>
+        replay('--duration', '10', '--speed', 'max', '--json', ...options);
+      const saved = reportOf(await runCli(part('--from', '0', '--save-state', 'a.state'), cwd));
+      expect(saved.state).toBe('a.state');
+      const first = readFileSync(join(cwd, 'a.state'));
+      const both = ['--load-state', 'a.state', '--save-state', 'a.state'];
+      const loaded = reportOf(await runCli(part('--from', '0.5', ...both), cwd));
+      const anew = reportOf(await runCli(part('--from', '0.5'), cwd));
+      expect(anew.state).toBeNull();
+      expect(loaded.r2).not.toEqual(anew.r2);
+      expect(readFileSync(join(cwd, 'a.state'))).not.toEqual(first);
+      expect(listing(cwd)).toEqual(['a.state']);
     }),
   );
 

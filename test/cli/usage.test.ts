@@ -16,6 +16,8 @@ const MISTAKES: [string, string[]][] = [
   ['an option of the other source', ['run', '--recording', 'a.mat', '--day', '2']],
   ['a model and another way to decode', ['run', '--model', 'a.model', '--decoder', 'gru']],
   ['a model and another bin width', ['run', '--model', 'a.model', '--bin-ms', '10']],
+  ['a state to load without its model', ['run', '--load-state', 'a.state']],
+  ['a state to save without its model', ['run', '--save-state', 'a.state']],
   ['a bad speed', ['run', '--speed', 'fast']],
   ['a bad position', ['run', '--recording', 'a.mat', '--from', '100%']],
   ['a bad duration', ['run', '--duration', '-1']],

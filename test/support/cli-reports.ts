@@ -53,4 +53,5 @@ export const runReport = z.object({
   model: z.string(),
   source: z.string(),
   recording: z.string().nullable(),
+  state: z.string().nullable(),
 });

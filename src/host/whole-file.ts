@@ -1,0 +1,129 @@
+/**
+ * Small files that are read and written as a whole. A write goes to a new file in the same folder, is flushed to the disk, and
+ * is then renamed over the old one: whoever opens the path sees the old file or the new one, never a part.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BetzError } from '../core/errors.ts';
+
+const FILE_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** How a kind of file tells what went wrong. */
+export interface WholeFileErrors {
+  missing(path: string, cause: unknown): BetzError;
+  /** @param problem e.g. 'is not a file' */
+  unreadable(path: string, problem: string, cause: unknown): BetzError;
+  /** @param reason e.g. 'EACCES' */
+  unwritable(path: string, reason: string, cause: unknown): BetzError;
+}
+
+/** @throws BetzError one of `errors` */
+export function readWholeFile(path: string, errors: WholeFileErrors): Uint8Array {
+  try {
+    const stats = statSync(path);
+    if (!stats.isFile()) throw errors.unreadable(path, 'is not a file', undefined);
+    if (stats.size > FILE_BYTES_MAX)
+      throw errors.unreadable(path, `has ${stats.size} bytes, beyond the limit`, undefined);
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof BetzError) throw cause;
+    if (errnoCode(cause) === 'ENOENT') throw errors.missing(path, cause);
+    throw errors.unreadable(path, `cannot be read (${errnoCode(cause)})`, cause);
+  }
+}
+
+/** The whole file or none of it. @throws BetzError `errors.unwritable` */
+export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFileErrors): void {
+  const target = resolveTarget(path, errors);
+  const temporary = temporaryPath(target);
+  let file: number;
+  try {
+    file = openSync(temporary, 'wx');
+  } catch (cause) {
+    throw errors.unwritable(path, errnoCode(cause), cause);
+  }
+  try {
+    try {
+      let written = 0;
+      while (written < bytes.byteLength) written += writeSync(file, bytes, written);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, target);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw errors.unwritable(path, errnoCode(cause), cause);
+  }
+  syncFolder(dirname(target));
+}
+
+/**
+ * Finds out whether `writeWholeFile` could write there, leaving nothing behind: asked before long work, so that it is not
+ * lost to a typing error. @throws BetzError `errors.unwritable`
+ */
+export function assertWholeFileWritable(path: string, errors: WholeFileErrors): void {
+  const target = resolveTarget(path, errors);
+  const temporary = temporaryPath(target);
+  try {
+    closeSync(openSync(temporary, 'wx'));
+    rmSync(temporary);
+  } catch (cause) {
+    throw errors.unwritable(path, errnoCode(cause), cause);
+  }
+}
+
+/** Where the path leads: through a link to the file behind it, so that the link stays a link. */
+function resolveTarget(path: string, errors: WholeFileErrors): string {
+  if (path.endsWith('/')) throw errors.unwritable(path, NOT_A_FILE, undefined);
+  let target: string;
+  try {
+    target = realpathSync(path);
+  } catch (cause) {
+    // Not there yet is as it should be; whether its folder is will show when the temporary file is made.
+    if (errnoCode(cause) === 'ENOENT') return path;
+    throw errors.unwritable(path, errnoCode(cause), cause);
+  }
+  if (!statSync(target).isFile()) throw errors.unwritable(path, NOT_A_FILE, undefined);
+  return target;
+}
+
+const NOT_A_FILE = 'it is not a file';
+
+function temporaryPath(target: string): string {
+  return join(dirname(target), `.betz-${randomUUID()}.tmp`);
+}
+
+/**
+ * A rename lasts through a power cut once its folder is on the disk. The file is in place already, and some file systems
+ * cannot flush a folder, so a failure here is not the user's concern.
+ */
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, 'r');
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    return;
+  }
+}
+
+function errnoCode(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+    ? cause.code
+    : 'unknown cause';
+}
