@@ -1,16 +1,10 @@
 /** `betz evaluate`: how well a model decodes a recording, offline. */
 import { Command } from 'commander';
-import { decodeRange } from '../calibration/decode-range.ts';
-import { decodingMetrics } from '../calibration/metrics.ts';
-import { BetzError } from '../core/errors.ts';
-import type { BinnedRecording } from '../core/recording.ts';
-import type { Model } from '../decoders/decoder.ts';
-import { findDecoderKind } from '../decoders/registry.ts';
-import { loadKernels } from '../host/load-kernels.ts';
 import { readModelFile } from '../host/model-store.ts';
 import { named, namedR2, r2Text } from './metrics-text.ts';
 import { openForModel } from './open-data.ts';
 import { parseFraction } from './option-parsers.ts';
+import { scoreModel } from './score-model.ts';
 
 interface EvaluateOptions {
   recording: string;
@@ -41,11 +35,8 @@ export function evaluateCommand(): Command {
 function runEvaluate(options: EvaluateOptions): void {
   const { model } = readModelFile(options.model);
   const recording = openForModel(options.recording, model);
-  checkComparable(model, recording);
   const range = { startBin: Math.floor(recording.binCount * options.from), endBin: recording.binCount };
-  const decoder = findDecoderKind(model.kind).createDecoder(model, loadKernels());
-  const outputs = decodeRange(decoder, model, recording, range);
-  const metrics = decodingMetrics(recording.target, outputs, range);
+  const metrics = scoreModel(model, recording, range);
   const { labels } = recording.target;
   if (options.json) {
     const result = {
@@ -65,17 +56,5 @@ function runEvaluate(options: EvaluateOptions): void {
     `${model.kind} on ${recording.name}, ${metrics.binCount} bins of ${recording.binMs} ms\n` +
       `R2         ${r2Text(labels, metrics)}  variance-weighted ${metrics.r2VarianceWeighted.toFixed(3)}\n` +
       `Pearson r  ${pearson}\n`,
-  );
-}
-
-/** The same quantities in the same order and unit, or R2 means nothing. @throws BetzError DEC_OUTPUT_MISMATCH */
-function checkComparable({ output }: Model, { target }: BinnedRecording): void {
-  const describe = ({ name, labels, unit }: Model['output']): string =>
-    `${name} ${labels.join(', ')} in ${unit}`;
-  if (describe(output) === describe(target)) return;
-  throw new BetzError(
-    'DEC_OUTPUT_MISMATCH',
-    `the model decodes ${describe(output)}, and the recording has ${describe(target)}`,
-    { value: describe(target), tip: 'Calibrate a model on this behaviour.' },
   );
 }

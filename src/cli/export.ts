@@ -1,12 +1,11 @@
 /** `betz export`: a model's streaming step for other programs. */
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { exportOnnx, onnxGraph } from '../decoders/onnx/export-onnx.ts';
 import type { Graph } from '../decoders/onnx/step-graph.ts';
 import { precisionOf } from '../decoders/quantise-model.ts';
 import { readModelFile, writeModelBytes } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
-import { usageError } from './failure.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
 
 interface ExportOptions {
   model: string;
@@ -33,13 +32,7 @@ Whoever runs the graph feeds each output next.NAME back into the input state.NAM
 }
 
 function runExport({ model: path, onnx: out, json }: ExportOptions): void {
-  if (resolve(path) === resolve(out)) {
-    throw usageError(
-      'the ONNX file would replace the model',
-      out,
-      'Give another name, for example model.onnx.',
-    );
-  }
+  refuseReplacing(path, out, 'the ONNX file would replace the model');
   const { model } = readModelFile(path);
   const graph = onnxGraph(model);
   const bytes = exportOnnx(model, { name: 'betz', version });

@@ -1,6 +1,6 @@
 /** `betz import`: a model from another program's state dict. */
 import { readFileSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { BetzError } from '../core/errors.ts';
 import { parseImportConfig } from '../decoders/import/import-config.ts';
@@ -8,7 +8,7 @@ import { importModel } from '../decoders/import/import-model.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelBytes, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
-import { usageError } from './failure.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
 
 interface ImportOptions {
   from: string;
@@ -49,13 +49,7 @@ import.json for a torch.nn.GRU(96, 128) named gru and a torch.nn.Linear(128, 2) 
 function runImport(options: ImportOptions): void {
   const { from, kind, out } = options;
   findDecoderKind(kind);
-  if (resolve(from) === resolve(out)) {
-    throw usageError(
-      'the model would replace the file it is made from',
-      out,
-      'Give another name with --out.',
-    );
-  }
+  refuseReplacing(from, out, 'the model would replace the file it is made from');
   const config = parseImportConfig(readConfig(options.config));
   const file = readModelBytes(from);
   const { model, sources, ignored } = importModel(kind, file, config);

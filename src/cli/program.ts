@@ -6,6 +6,8 @@ import { calibrateCommand } from './calibrate.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
+import { infoCommand } from './info.ts';
+import { quantizeCommand } from './quantize.ts';
 import { runCommand } from './run.ts';
 
 /** Its errors are thrown, not printed, so that all of them look alike (failure.ts). */
@@ -26,6 +28,8 @@ Examples:
     .addCommand(runCommand())
     .addCommand(calibrateCommand())
     .addCommand(evaluateCommand())
+    .addCommand(infoCommand())
+    .addCommand(quantizeCommand())
     .addCommand(importCommand())
     .addCommand(exportCommand())
     .addCommand(benchCommand());

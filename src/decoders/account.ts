@@ -1,12 +1,12 @@
 /**
  * What one step of a decoder computes, as its kind declares it: the matrices that it multiplies with (`maps`), and the
- * arithmetic beside them (`stateUpdates`), which NeuroBench's counts of synaptic operations leave out. The first is also the list
- * of what an int8 model stores in int8, convolutions excepted.
+ * arithmetic beside them (`stateUpdates`), which NeuroBench's counts of synaptic operations leave out, save for a GRU
+ * cell's gates. The first is also the list of what an int8 model stores in int8, but for convolutions and maps of spikes.
  */
 
 /** A matrix that a step multiplies its inputs with. */
 export interface MapAccount {
-  /** The tensor that it comes from. */
+  /** The weight tensor; of a map that is computed from several tensors, a name of its own. */
   name: string;
   rows: number;
   cols: number;
@@ -18,9 +18,8 @@ export interface MapAccount {
   inputs: 'counts' | 'spikes' | 'activations' | 'history' | 'real';
 }
 
-/** Scalar operations of one part of a step. */
-export interface StateUpdate {
-  name: string;
+/** Scalar operations of a step beside its maps. */
+export interface ScalarOperations {
   multiplications: number;
   /** Subtractions and maxima too. */
   additions: number;
@@ -28,10 +27,30 @@ export interface StateUpdate {
   functions: number;
 }
 
+/** Those of one part of a step. */
+export interface StateUpdate extends ScalarOperations {
+  name: string;
+}
+
 export interface StepAccount {
   /** In the order in which they are used. */
   maps: readonly MapAccount[];
   stateUpdates: readonly StateUpdate[];
+}
+
+/** Multiplications with a weight in a step, zeros included: `Dense` of NeuroBench's synaptic operations. */
+export function denseOperations({ maps }: StepAccount): number {
+  return maps.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+}
+
+export function stateUpdateTotal({ stateUpdates }: StepAccount): ScalarOperations {
+  const total = (count: (update: StateUpdate) => number): number =>
+    stateUpdates.reduce((sum, update) => sum + count(update), 0);
+  return {
+    multiplications: total(({ multiplications }) => multiplications),
+    additions: total(({ additions }) => additions),
+    functions: total(({ functions }) => functions),
+  };
 }
 
 /** Norms of `count` vectors of `width`: x / root of the mean square * gain. */

@@ -17,7 +17,10 @@ export interface Decoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
-  /** Of kinds with spiking neurons: spikes per neuron and bin, over all bins so far, across resets; NaN before the first. */
+  /**
+   * Of kinds with spiking neurons: spikes per neuron and bin (and sub-step, where neurons have those), over all bins so far,
+   * across resets; NaN before the first.
+   */
   readonly spikeRate?: number;
   /**
    * Decodes one bin and advances the state. Allocates nothing.

@@ -16,8 +16,8 @@ const TINY: LatencyBenchOptions = {
   seed: 1,
 };
 
-/** A GRU with another step. @param change makes it from the decoder's own */
-function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
+/** A GRU with another step. @param change makes it from the decoder's own @param extra members */
+function altered(change: (decoder: Decoder) => Decoder['step'], extra: Partial<Decoder> = {}): BenchSubject {
   const [subject] = gradientSubjects(TINY);
   const { kind } = subject;
   return {
@@ -31,6 +31,7 @@ function altered(change: (decoder: Decoder) => Decoder['step']): BenchSubject {
           inputCount,
           outputCount,
           stateBytes,
+          ...extra,
           step: change(decoder),
           reset: () => {
             decoder.reset();
@@ -94,6 +95,23 @@ describe('latency bench', () => {
       decoder.step(features, output);
     });
     expect(betzErrorOf(() => benchLatency([subject], TINY)).code).toBe('DEC_REFERENCE_MISMATCH');
+  });
+
+  it('times a spiking decoder that differs in some short runs, as rounding makes it, and not one that differs in all', () => {
+    let bin = 0;
+    const differing = (isWrong: (bin: number) => boolean): BenchSubject => {
+      bin = 0;
+      return altered(
+        (decoder) => (features, output) => {
+          decoder.step(features, output);
+          if (isWrong(bin++)) output[0] += 1;
+        },
+        { spikeRate: 0.1 },
+      );
+    };
+    expect(benchLatency([differing((b) => b >= 60 && b < 90)], TINY)).toHaveLength(1); // 3 runs of 20
+    const error = betzErrorOf(() => benchLatency([differing((b) => b % 10 === 9)], TINY));
+    expect(error.code).toBe('DEC_REFERENCE_MISMATCH');
   });
 
   it('lets decoders take turns, and each begin as often as the others', () => {

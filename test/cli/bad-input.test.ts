@@ -77,6 +77,7 @@ describe('a bad recording', () => {
   const COMMANDS: [string, (recording: string) => string[]][] = [
     ['calibrate', (recording) => ['calibrate', '--recording', recording, '--decoder', 'wiener']],
     ['evaluate', (recording) => ['evaluate', '--recording', recording, '--model', goodModel()]],
+    ['info', (recording) => ['info', goodModel(), '--recording', recording]],
     ['run', (recording) => ['run', '--recording', recording, '--model', goodModel()]],
   ];
   it.each(COMMANDS)('is refused by betz %s', async (name, command) => {
@@ -117,6 +118,7 @@ describe('a bad recording', () => {
 describe('a bad model', () => {
   const COMMANDS: [string, (model: string) => string[]][] = [
     ['evaluate', (model) => ['evaluate', '--recording', goodRecording(), '--model', model]],
+    ['info', (model) => ['info', model, '--recording', goodRecording()]],
     ['run, replay', (model) => ['run', '--recording', goodRecording(), '--model', model]],
     ['run, simulated', (model) => ['run', '--model', model]],
   ];
@@ -132,7 +134,7 @@ describe('a bad model', () => {
     expect(message).toContain(String(SMALL.channelCount + 1));
   });
 
-  it.each(COMMANDS.slice(0, 2))('is one for other bins: betz %s', async (_name, command) => {
+  it.each(COMMANDS.slice(0, 3))('is one for other bins: betz %s', async (_name, command) => {
     const { message } = await expectRefused(
       command(changedModel('bins', { binMs: 20 })),
       1,

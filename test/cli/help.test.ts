@@ -9,6 +9,8 @@ const COMMANDS = [
   'run',
   'calibrate',
   'evaluate',
+  'info',
+  'quantize',
   'import',
   'export',
   'bench',

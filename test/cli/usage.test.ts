@@ -10,6 +10,8 @@ const MISTAKES: [string, string[]][] = [
   ['an argument too many', ['run', 'data.mat']],
   ['nothing to calibrate on', ['calibrate']],
   ['nothing to evaluate', ['evaluate', '--model', 'a.model']],
+  ['no model to tell of', ['info']],
+  ['two models to tell of', ['info', 'a.model', 'b.model']],
   ['an unknown source', ['run', '--source', 'udp']],
   ['a replay of nothing', ['run', '--source', 'replay']],
   ['an option of the other source', ['run', '--from', '80%']],

@@ -57,7 +57,7 @@ function multiply(
   kernels.packInt8(packed.ptr, w.ptr, rows, cols);
   const args = [packed.ptr, scales.ptr, input.ptr, biases.ptr, rows, cols] as const;
   kernels.matvecInt8(dense.ptr, ...args, memory.output(pairs).ptr);
-  kernels.matvecInt8Sparse(sparse.ptr, ...args, memory.output(4 * pairs).ptr);
+  kernels.matvecInt8Sparse(sparse.ptr, ...args, memory.output(2 * pairs).ptr);
   return { packed: packed.values, dense: dense.values, sparse: sparse.values };
 }
 

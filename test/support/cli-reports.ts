@@ -32,12 +32,81 @@ export const evaluateReport = z.strictObject({
   recording: z.string(),
 });
 
+const scalarOperations = z.strictObject({ multiplications: count, additions: count, functions: count });
+const map = z.strictObject({
+  name: z.string(),
+  rows: count,
+  cols: count,
+  inputs: z.enum(['counts', 'spikes', 'activations', 'history', 'real']),
+});
+
+export const infoReport = z.strictObject({
+  decoder: z.string(),
+  config: z.record(z.string(), z.unknown()),
+  shape: z.strictObject({ inputCount: count, outputCount: count }),
+  smoothing: z.number(),
+  output: z.strictObject({ name: z.string(), labels: z.array(z.string()), unit: z.string() }),
+  binMs: z.number(),
+  provenance: z.record(z.string(), z.unknown()),
+  precision: z.enum(['float32', 'int8']),
+  parameters: count,
+  bytes: z.strictObject({ float32: count, int8: count.nullable() }),
+  stateBytes: count,
+  connectionSparsity: z.number(),
+  denseOperations: count,
+  maps: z.array(map),
+  stateUpdates: z.array(scalarOperations.extend({ name: z.string() })),
+  stateUpdateTotal: scalarOperations,
+  measured: z
+    .strictObject({
+      binCount: count,
+      effectiveMacs: z.number(),
+      effectiveAcs: z.number(),
+      countMacs: z.number(),
+      activationSparsity: z.number(),
+      spikeRate: z.number().nullable(),
+      maps: z.array(
+        map.extend({
+          effectiveOperations: z.number(),
+          operation: z.enum(['MAC', 'AC']),
+          inputDensity: z.number(),
+        }),
+      ),
+      energyEstimatePj: z.strictObject({ maps: z.number(), stateUpdates: z.number() }),
+      recording: z.string(),
+    })
+    .nullable(),
+  model: z.string(),
+});
+
 const latency = z.object({
   p50: z.number(),
   p90: z.number(),
   p99: z.number(),
   p999: z.number(),
   max: z.number(),
+});
+
+const distribution = latency.extend({ count });
+const modeTimes = z.strictObject({
+  warmUs: distribution,
+  pacedUs: distribution,
+  pacedWarmedUs: distribution,
+});
+
+export const quantizeReport = z.strictObject({
+  decoder: z.string(),
+  bytes: z.strictObject({ before: count, after: count }),
+  r2: z.strictObject({ before: accuracy, after: accuracy, lost: z.number() }).nullable(),
+  latency: z.strictObject({
+    before: modeTimes,
+    after: modeTimes,
+    speedup: z.strictObject({ warm: z.number(), paced: z.number(), warmed: z.number() }),
+  }),
+  machine: z.object({ cpu: z.string(), node: z.string(), load1: z.number() }),
+  recording: z.string().nullable(),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  out: z.string(),
 });
 
 export const runReport = z.object({

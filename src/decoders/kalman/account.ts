@@ -2,8 +2,8 @@ import type { StateUpdate, StepAccount } from '../account.ts';
 import type { DecoderShape } from '../decoder.ts';
 import type { KalmanConfig } from './config.ts';
 
-/** The map of the features: K in mode 'steadyState', C^T R^-1 in mode 'full'; both come from C. */
-export const PROJECTION = 'C';
+/** The map of the features, the gain K or (in mode 'full') C^T R^-1: computed from several tensors, and none itself. */
+export const PROJECTION = 'projection';
 
 export function kalmanAccount(
   { mode, extraStateNames }: KalmanConfig,

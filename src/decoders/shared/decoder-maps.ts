@@ -5,10 +5,13 @@
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Model } from '../decoder.ts';
 import type { AffineMap } from './affine-map.ts';
+import type { EventMap } from './event-map.ts';
 import { Float32Map } from './float32-map.ts';
 import { biasOf, foldInput, foldOutput } from './folded-maps.ts';
 import { Int8Map, ScaledInputMap } from './int8-map.ts';
+import { SpikeMap } from './spike-map.ts';
 import { WatchedMap } from './watched-map.ts';
+import { WatchedSpikeMap } from './watched-spike-map.ts';
 
 /** A map of a model as it is. @param biasName undefined: no bias */
 export function denseMap(kernels: Kernels, model: Model, weightName: string, biasName?: string): AffineMap {
@@ -37,6 +40,23 @@ export function outputMap(kernels: Kernels, model: Model, weightName: string, bi
     return watched(kernels, weightName, new Float32Map(kernels, weight.data, bias.data));
   const scales = int8.scales.map((scale, row) => scale * model.normalisation.outputScale[row]);
   return watched(kernels, weightName, new Int8Map(kernels, { values: int8.values, scales }, bias.data));
+}
+
+/**
+ * A map of events, which only adds columns of weights.
+ * @param name of its weight tensor, for accounting
+ * @param weight [rows x cols], row-major
+ * @param bias [rows]
+ */
+export function spikeMap(
+  kernels: Kernels,
+  name: string,
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number>,
+): EventMap {
+  const { onMapInput, arena } = kernels;
+  const map = new SpikeMap(kernels, weight, bias);
+  return onMapInput === undefined ? map : new WatchedSpikeMap(map, name, arena, onMapInput);
 }
 
 /** Tells the kernels' listener, if there is one, of every input of the map. */

@@ -32,7 +32,7 @@ export class Int8Map implements AffineMap {
     this.rowScalesPtr = arena.allocate(paddedCount(this.rows));
     this.biasPtr = arena.allocate(paddedCount(this.rows));
     this.outputPtr = arena.allocate(paddedCount(this.rows));
-    this.scratchPtr = arena.allocate(2 * evenCols);
+    this.scratchPtr = arena.allocate(evenCols);
     new Int8Array(arena.memory.buffer, weightPtr, values.length).set(values);
     arena.float32(this.rowScalesPtr, this.rows).set(scales);
     arena.float32(this.biasPtr, this.rows).set(bias);

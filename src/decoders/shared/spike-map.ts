@@ -1,11 +1,11 @@
 /** y = W s + b for spikes s: the weight columns of the neurons that fired are added, and nothing is multiplied. */
 import type { Kernels } from '../../kernels/kernels.ts';
+import type { EventMap } from './event-map.ts';
 import { paddedCount } from './row-blocks.ts';
 
-export class SpikeMap {
+export class SpikeMap implements EventMap {
   readonly rows: number;
   readonly cols: number;
-  /** Where y stands, [rows] and padding. */
   readonly outputPtr: number;
   private readonly kernels: Kernels;
   private readonly packedPtr: number;
@@ -31,10 +31,6 @@ export class SpikeMap {
     k.packMatvec(this.packedPtr, weightPtr, this.rows, this.cols);
   }
 
-  /**
-   * @param listPtr int32 numbers of the neurons that fired, each as often as it fired
-   * @param spikeCount length of the list; -1 (a membrane is NaN) makes y NaN
-   */
   apply(listPtr: number, spikeCount: number): void {
     if (spikeCount < 0) {
       this.output.fill(Number.NaN);

@@ -9,8 +9,8 @@ import type { Kernels } from '../../kernels/kernels.ts';
 import type { Decoder, Model } from '../decoder.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
-import { inputMap, outputMap } from '../shared/decoder-maps.ts';
-import { SpikeMap } from '../shared/spike-map.ts';
+import { inputMap, outputMap, spikeMap } from '../shared/decoder-maps.ts';
+import type { EventMap } from '../shared/event-map.ts';
 import { foldLayer } from './folded-layer.ts';
 import { layerNames, spikingSsmConfigSchema } from './spiking-ssm.ts';
 import type { LayerNames, SpikingSsmConfig } from './spiking-ssm.ts';
@@ -23,7 +23,7 @@ interface Layer {
   coefficientsPtr: number;
   directPtr: number;
   neurons: StreamNeurons;
-  mix: SpikeMap;
+  mix: EventMap;
   gainPtr: number;
   offsetPtr: number;
 }
@@ -139,7 +139,7 @@ function makeLayer(
     coefficientsPtr,
     directPtr: place(folded.direct),
     neurons: streamNeurons(kernels, model, config, names, count, membranePtr, membranePtr + 4 * count),
-    mix: new SpikeMap(kernels, folded.mixWeight, folded.mixBias),
+    mix: spikeMap(kernels, names.mixWeight, folded.mixWeight, folded.mixBias),
     gainPtr: place(folded.gain),
     offsetPtr: place(folded.offset),
   };

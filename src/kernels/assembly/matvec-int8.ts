@@ -3,18 +3,17 @@
  * caches, so a quarter of the bytes counts for more than the arithmetic.
  *
  * The input is put on a 16-bit grid of its own at every call (`quantise`), so that products and sums are integers and
- * exact, and what is lost is what 16 bits of input lose. Two columns at a time: weights are widened to 16 bits, two columns
- * are interleaved, and i32x4.dot_i16x8_s multiplies and adds them. Weights are packed as in matvec.ts (24 rows, column by
- * column), so a column can be skipped. Other forms were measured on a GRU of 96-256 and 96-512, one step every 10 ms:
- * columns interleaved when packed are within 5 % of this and cannot skip single columns; float inputs, with the weights
- * widened to float, take a quarter to a half longer.
+ * exact, and what is lost is what 16 bits of input lose. Two columns at a time: their weights lie interleaved, row by row, are
+ * widened to 16 bits as they are loaded, and i32x4.dot_i16x8_s multiplies and adds them. Blocks have 24 rows as in matvec.ts.
+ * Other forms were measured on GRUs of 96-256, 196-256 and 96-512. Columns one after another, interleaved by shuffles in
+ * the loop, can be skipped one by one, which makes the sparse product a fifth faster and the dense one, most of a step, a
+ * quarter slower. Float inputs, with the weights widened to float, take a quarter to a half longer in cold caches.
  */
 import { madd } from './vector';
 
 const ROWS: i32 = 24;
-const COLUMN_BYTES: usize = 24;
-/** Of the list in `matvecInt8Sparse`: places of two columns, two 16-bit inputs. */
-const ITEM_BYTES: usize = 12;
+/** Two columns of 24 rows. */
+const PAIR_BYTES: usize = 48;
 /** 1.5 x 2^23, and its bits: adding it to a float rounds that to the nearest integer, which is left in the low bits. */
 const ROUND: f32 = 12582912.0;
 const ROUND_BITS: i32 = 0x4b400000;
@@ -24,14 +23,15 @@ const INT16_MAX: i32 = 32767;
 const WEIGHT_MAX: i32 = 127;
 
 export function packInt8(packedPtr: usize, wPtr: usize, rows: i32, cols: i32): void {
-  const paddedCols = (cols + 1) & ~1;
   let out = packedPtr;
   for (let block = 0; block < rows; block += ROWS) {
-    for (let k = 0; k < paddedCols; k++) {
+    for (let pair = 0; pair < cols; pair += 2) {
       for (let j = 0; j < ROWS; j++) {
         const row = block + j;
-        store<i8>(out, row < rows && k < cols ? load<i8>(wPtr + <usize>row * <usize>cols + <usize>k) : 0);
-        out++;
+        for (let k = pair; k < pair + 2; k++) {
+          store<i8>(out, row < rows && k < cols ? load<i8>(wPtr + <usize>row * <usize>cols + <usize>k) : 0);
+          out++;
+        }
       }
     }
   }
@@ -74,24 +74,10 @@ function quantise(qPtr: usize, xPtr: usize, cols: i32): f32 {
   return top / limit + 0 * top;
 }
 
-/** Rows 0 to 3 of two columns of eight, interleaved. */
 // @ts-ignore: decorator
 @inline
-function low(a: v128, b: v128): v128 {
-  return v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-}
-
-/** Rows 4 to 7 of two columns of eight, interleaved. */
-// @ts-ignore: decorator
-@inline
-function high(a: v128, b: v128): v128 {
-  return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-
-// @ts-ignore: decorator
-@inline
-function dotAdd(w: v128, x: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(w, x));
+function dotAdd(wPtr: usize, x: v128, sum: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(v128.load8x8_s(wPtr), x));
 }
 
 /** y = bias + s rowScales sums, four rows. */
@@ -124,19 +110,13 @@ export function matvecInt8(
     let y5 = i32x4.splat(0);
     for (let q = scratchPtr; q < qEnd; q += 4) {
       const v = v128.load32_splat(q);
-      let a = v128.load8x8_s(w);
-      let b = v128.load8x8_s(w, 24);
-      y0 = dotAdd(low(a, b), v, y0);
-      y1 = dotAdd(high(a, b), v, y1);
-      a = v128.load8x8_s(w, 8);
-      b = v128.load8x8_s(w, 32);
-      y2 = dotAdd(low(a, b), v, y2);
-      y3 = dotAdd(high(a, b), v, y3);
-      a = v128.load8x8_s(w, 16);
-      b = v128.load8x8_s(w, 40);
-      y4 = dotAdd(low(a, b), v, y4);
-      y5 = dotAdd(high(a, b), v, y5);
-      w += 2 * COLUMN_BYTES;
+      y0 = dotAdd(w, v, y0);
+      y1 = dotAdd(w + 8, v, y1);
+      y2 = dotAdd(w + 16, v, y2);
+      y3 = dotAdd(w + 24, v, y3);
+      y4 = dotAdd(w + 32, v, y4);
+      y5 = dotAdd(w + 40, v, y5);
+      w += PAIR_BYTES;
     }
     const at = <usize>block << 2;
     finish(yPtr + at, rowScalesPtr + at, biasPtr + at, s, y0);
@@ -148,26 +128,15 @@ export function matvecInt8(
   }
 }
 
-/** The columns whose q is not 0, two to an item; a column left over is paired with itself at q = 0. Returns the end. */
-function listColumns(itemsPtr: usize, qPtr: usize, cols: i32): usize {
-  let item = itemsPtr;
-  let isSecond = false;
-  for (let k = 0; k < cols; k++) {
-    const q = load<i16>(qPtr + (<usize>k << 1));
-    if (q == 0) continue;
-    const place = k * <i32>COLUMN_BYTES;
-    if (isSecond) {
-      store<i32>(item, place, 4);
-      store<i16>(item, q, 10);
-      item += ITEM_BYTES;
-    } else {
-      store<i32>(item, place);
-      store<i32>(item, place, 4);
-      store<i32>(item, <i32>q & 0xffff, 8);
-    }
-    isSecond = !isSecond;
+/** Numbers of the pairs in which a q is not 0. Returns the end of the list. */
+function listPairs(listPtr: usize, qPtr: usize, pairCount: i32): usize {
+  let listEnd = listPtr;
+  for (let pair = 0; pair < pairCount; pair++) {
+    if (load<i32>(qPtr + (<usize>pair << 2)) == 0) continue;
+    store<i32>(listEnd, pair);
+    listEnd += 4;
   }
-  return isSecond ? item + ITEM_BYTES : item;
+  return listEnd;
 }
 
 export function matvecInt8Sparse(
@@ -181,9 +150,9 @@ export function matvecInt8Sparse(
   scratchPtr: usize,
 ): void {
   const s = f32x4.splat(quantise(scratchPtr, xPtr, cols));
-  const paddedCols = <usize>((cols + 1) & ~1);
-  const itemsPtr = scratchPtr + (paddedCols << 1);
-  const itemsEnd = listColumns(itemsPtr, scratchPtr, cols);
+  const pairCount = (cols + 1) >> 1;
+  const listPtr = scratchPtr + (<usize>pairCount << 2);
+  const listEnd = listPairs(listPtr, scratchPtr, pairCount);
   let w = packedPtr;
   for (let block = 0; block < rows; block += ROWS) {
     let y0 = i32x4.splat(0);
@@ -192,22 +161,16 @@ export function matvecInt8Sparse(
     let y3 = i32x4.splat(0);
     let y4 = i32x4.splat(0);
     let y5 = i32x4.splat(0);
-    for (let item = itemsPtr; item < itemsEnd; item += ITEM_BYTES) {
-      const v = v128.load32_splat(item, 8);
-      const first = w + <usize>load<i32>(item);
-      const second = w + <usize>load<i32>(item, 4);
-      let a = v128.load8x8_s(first);
-      let b = v128.load8x8_s(second);
-      y0 = dotAdd(low(a, b), v, y0);
-      y1 = dotAdd(high(a, b), v, y1);
-      a = v128.load8x8_s(first, 8);
-      b = v128.load8x8_s(second, 8);
-      y2 = dotAdd(low(a, b), v, y2);
-      y3 = dotAdd(high(a, b), v, y3);
-      a = v128.load8x8_s(first, 16);
-      b = v128.load8x8_s(second, 16);
-      y4 = dotAdd(low(a, b), v, y4);
-      y5 = dotAdd(high(a, b), v, y5);
+    for (let item = listPtr; item < listEnd; item += 4) {
+      const pair = <usize>load<i32>(item);
+      const v = v128.load32_splat(scratchPtr + (pair << 2));
+      const column = w + pair * PAIR_BYTES;
+      y0 = dotAdd(column, v, y0);
+      y1 = dotAdd(column + 8, v, y1);
+      y2 = dotAdd(column + 16, v, y2);
+      y3 = dotAdd(column + 24, v, y3);
+      y4 = dotAdd(column + 32, v, y4);
+      y5 = dotAdd(column + 40, v, y5);
     }
     const at = <usize>block << 2;
     finish(yPtr + at, rowScalesPtr + at, biasPtr + at, s, y0);
@@ -216,6 +179,6 @@ export function matvecInt8Sparse(
     finish(yPtr + at + 48, rowScalesPtr + at + 48, biasPtr + at + 48, s, y3);
     finish(yPtr + at + 64, rowScalesPtr + at + 64, biasPtr + at + 64, s, y4);
     finish(yPtr + at + 80, rowScalesPtr + at + 80, biasPtr + at + 80, s, y5);
-    w += paddedCols * COLUMN_BYTES;
+    w += <usize>pairCount * PAIR_BYTES;
   }
 }

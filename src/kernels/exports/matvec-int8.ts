@@ -8,7 +8,7 @@
  */
 
 export interface MatvecInt8Kernels {
-  /** packed[ceil(rows/24)][ceil2(cols)][24] int8 <- w[rows][cols] int8, padded with zeros. ceil2: up to an even number. */
+  /** packed[ceil(rows/24)][ceil(cols/2)][24][2] int8 <- w[rows][cols] int8, padded with zeros. */
   packInt8(packedPtr: number, wPtr: number, rows: number, cols: number): void;
   /**
    * y[ceil24(rows)] = bias[ceil24(rows)] + rowScales[ceil24(rows)] s (W q); W packed by packInt8, ceil24: up to a multiple of 24.
@@ -24,7 +24,7 @@ export interface MatvecInt8Kernels {
     cols: number,
     scratchPtr: number,
   ): void;
-  /** The same to the last bit, skipping columns whose q is zero. scratch: 4 ceil(cols/2) int32. */
+  /** The same to the last bit, skipping pairs of columns whose q are both zero. scratch: 2 ceil(cols/2) int32. */
   matvecInt8Sparse(
     yPtr: number,
     packedPtr: number,

@@ -1,7 +1,7 @@
 /** Matrix-vector product with int8 weights, in plain loops: twin of assembly/matvec-int8.ts. */
 import type { MatvecInt8Kernels } from '../exports/matvec-int8.ts';
 
-/** Rows that lie together, column by column, in a packed matrix. */
+/** Rows that lie together, a pair of columns after the other, in a packed matrix. */
 const ROWS = 24;
 const TINY = Math.fround(1e-30);
 const INT16_MAX = 32767;
@@ -69,7 +69,8 @@ function evenUp(count: number): number {
   return count + (count % 2);
 }
 
-/** Place of W[row][col] in packed[ceil(rows/24)][ceil2(cols)][24]. */
+/** Place of W[row][col] in packed[ceil(rows/24)][ceil(cols/2)][24][2]. */
 function packedIndex(row: number, col: number, cols: number): number {
-  return (Math.floor(row / ROWS) * evenUp(cols) + col) * ROWS + (row % ROWS);
+  const pair = (Math.floor(row / ROWS) * evenUp(cols)) / 2 + Math.floor(col / 2);
+  return (pair * ROWS + (row % ROWS)) * 2 + (col % 2);
 }
