@@ -121,6 +121,36 @@ describe('calibrate', () => {
     expect(model.provenance['training']).toMatchObject({ stepCount, windowBins: 20, clipNorm: 1 });
   });
 
+  it('learns from the validation part when the choice is made, and not before', async () => {
+    const lastBins: number[] = [];
+    const watched: CalibrationHost = {
+      ...host,
+      makePool: async (kind, plan, data) => {
+        const pool = await host.makePool(kind, plan, data);
+        const run: typeof pool.run = (step, parameters, starts, gradient) => {
+          lastBins[step] = Math.max(...starts) + plan.windowBins;
+          return pool.run(step, parameters, starts, gradient);
+        };
+        return {
+          threadCount: 1,
+          run,
+          close: () => {
+            pool.close();
+          },
+        };
+      },
+    };
+    const training = { ...QUICK.training, stepCount: 100 };
+    const { model } = await calibrate(small, { kind: 'gru', ...QUICK, training }, watched);
+    const { refitStepCount } = model.provenance['training'] as TrainingOptions;
+    const { train, fit } = splitBins(small.binCount);
+    const firstCycle = lastBins.slice(1, 101 - refitStepCount);
+    const secondCycle = lastBins.slice(101 - refitStepCount);
+    expect(Math.max(...firstCycle)).toBeLessThanOrEqual(train.endBin);
+    expect(Math.max(...secondCycle)).toBeGreaterThan(train.endBin);
+    expect(Math.max(...secondCycle)).toBeLessThanOrEqual(fit.endBin);
+  });
+
   it('trains on windows no longer than the trials', async () => {
     const segments = Array.from({ length: 30 }, (_, i) => ({ startBin: i * 20, endBin: i * 20 + 20 }));
     const { model } = await quickly('gru', { ...small, segments }, { training: { stepCount: 20 } });
