@@ -1,14 +1,25 @@
-/** Decoders that are trained by gradient, to time, with random weights: speed does not depend on what was learned. */
+/**
+ * Decoders that are trained by gradient, to time, with random weights: speed does not depend on what was learned, but for
+ * spikes, each of which costs time. Thresholds are set so that neurons fire as often as training makes them.
+ */
 import { Rng } from '../core/rng.ts';
 import type { DecoderKind, Model } from '../decoders/decoder.ts';
 import { gru } from '../decoders/gru/index.ts';
 import { quantiseModel } from '../decoders/quantise-model.ts';
 import { decoderKinds } from '../decoders/registry.ts';
+import { spikingSsm } from '../decoders/spiking-ssm/index.ts';
+import { layerNames, spikingSsmConfigSchema } from '../decoders/spiking-ssm/spiking-ssm.ts';
+import { loadKernels } from '../host/load-kernels.ts';
+import { simulatedCounts } from './latency.ts';
 import type { BenchSubject, LatencyBenchOptions } from './latency.ts';
 
 const OUTPUT_COUNT = 2;
 /** Of the other kinds, in their default two layers: the size that targets are stated for. */
 const WIDTH = 128;
+/** Of the search for thresholds: halvings of the range of their logarithm, and bins that a rate is counted over. */
+const THRESHOLD_HALVINGS = 10;
+const LN_THRESHOLD_MAX = 4;
+const RATE_BINS = 256;
 
 /** GRUs of the sizes asked for, and every other kind at one size, in float32 and in int8. */
 export function gradientSubjects(options: LatencyBenchOptions): BenchSubject[] {
@@ -26,8 +37,9 @@ function precisions(
   kind: DecoderKind,
   size: string,
   settings: Record<string, unknown>,
-  { inputCount, seed }: LatencyBenchOptions,
+  options: LatencyBenchOptions,
 ): BenchSubject[] {
+  const { inputCount, seed } = options;
   const config = kind.configSchema.parse(settings);
   const shape = { inputCount, outputCount: OUTPUT_COUNT };
   const model: Model = {
@@ -46,5 +58,23 @@ function precisions(
     binMs: 10,
     provenance: {},
   };
+  if (kind === spikingSsm) fireAsTrained(model, options);
   return [model, quantiseModel(model)].map((candidate) => ({ kind, size, model: candidate }));
+}
+
+/** Sets the thresholds of a spiking decoder, all to one value, so that its rate is the one that training aims at. */
+function fireAsTrained(model: Model, { inputCount, seed }: LatencyBenchOptions): void {
+  const { targetRate, layerCount } = spikingSsmConfigSchema.parse(model.config);
+  const rows = simulatedCounts(inputCount, RATE_BINS, seed);
+  const output = new Float32Array(OUTPUT_COUNT);
+  let [low, high] = [-LN_THRESHOLD_MAX, LN_THRESHOLD_MAX];
+  for (let halving = 0; halving < THRESHOLD_HALVINGS; halving++) {
+    const lnThreshold = (low + high) / 2;
+    for (let layer = 0; layer < layerCount; layer++)
+      model.tensors[layerNames(layer).lnVth].data.fill(lnThreshold);
+    const decoder = spikingSsm.createDecoder(model, loadKernels());
+    for (const row of rows) decoder.step(row, output);
+    if ((decoder.spikeRate ?? 0) > targetRate) low = lnThreshold;
+    else high = lnThreshold;
+  }
 }

@@ -1,150 +1,186 @@
 /**
- * `betz bench training`: one training step of a GRU (forward, backward, clipping, AdamW) on random data, per kernel
- * variant and thread count, in turn within each round. The gradient is checked by finite differences along a random
- * direction first; a configuration that fails is not timed.
+ * `betz bench training`: one training step (forward, backward, clipping, AdamW) of decoders that are trained by gradient, on
+ * random data, here (per kernel variant and thread count) and in other programs, in turn within each round. Gradients are
+ * checked first (gradient-check.ts), and those of other programs against ours; what fails is not timed.
  */
-import { gruConfigSchema } from '../decoders/gru/gru.ts';
-import { gru } from '../decoders/gru/index.ts';
-import { layoutParameters } from '../calibration/gradient-shard.ts';
-import type { StepPlan, TrainingData } from '../calibration/gradient-shard.ts';
-import type { GradientPool } from '../calibration/gradient-pool.ts';
-import { BetzError } from '../core/errors.ts';
-import { Rng } from '../core/rng.ts';
+import { assert, BetzError } from '../core/errors.ts';
+import type { DecoderKind } from '../decoders/decoder.ts';
+import { availableVariant } from '../host/load-kernels.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
-import { createGradientPool } from '../host/gradient-workers.ts';
-import { availableVariant, loadKernels } from '../host/load-kernels.ts';
-import { AdamW } from '../tensor/optimiser.ts';
 import { median } from './distribution.ts';
+import {
+  checkByDifferences,
+  checkByPlainLoops,
+  checkOf,
+  gradientDistance,
+  plainLoopGradient,
+} from './gradient-check.ts';
+import type { GradientCheck } from './gradient-check.ts';
+import type { TrainingPeer } from './peers/training-peer.ts';
+import { createOurTraining } from './training-contestant.ts';
+import type { LossGradient, TrainingContestant } from './training-contestant.ts';
+import { createTrainingSubject } from './training-subject.ts';
+import type { TrainingSizes, TrainingSubject } from './training-subject.ts';
 
-export interface TrainingBenchOptions {
-  hiddenCount: number;
-  inputCount: number;
-  batchCount: number;
-  windowBins: number;
+export interface TrainingBenchOptions extends TrainingSizes {
+  kinds: readonly DecoderKind[];
+  /** Timed steps of each program; fewer where they take longer than PROGRAM_MS_MAX in all. */
   roundCount: number;
   threadCounts: readonly number[];
-  seed: number;
+  /** Programs to compare with; those that are not here are left out. */
+  peers: readonly TrainingPeer[];
+  onProgress?: (line: string) => void;
 }
 
 export interface TrainingBenchRow {
-  variant: KernelVariant;
+  decoder: string;
+  size: string;
+  /** 'betz 0.1.0 relaxed', 'PyTorch 1.13.0', ... */
+  program: string;
   threadCount: number;
-  /** |finite difference - gradient| / |gradient| along a random direction. */
+  check: GradientCheck | 'betz';
+  /** Relative: see gradient-check.ts. */
   gradientError: number;
+  stepCount: number;
   stepMsMedian: number;
   stepMsMin: number;
   stepMsMax: number;
+  /** This program's median over that of each of our builds with as many threads: above 1 where we are faster. */
+  ratio: Partial<Record<KernelVariant, number>>;
 }
 
-const OUTPUT_COUNT = 2;
 const WARM_UP_ROUNDS = 3;
-const GRADIENT_ERROR_MAX = 1e-2;
+/** A program that has used this much takes no further steps. */
+const PROGRAM_MS_MAX = 60_000;
+/** Float32 sums in another order; where spikes are, a rounding can move one, and all that follows from it. */
+const PEER_ERROR_MAX: Record<GradientCheck, number> = { differences: 1e-3, 'plain loops': 2e-2 };
 
+/** @throws BetzError CAL_GRADIENT_WRONG, CAL_PEER_MISMATCH, CFG_PEER_BROKEN, CAL_THREAD_FAILED */
 export async function benchTraining(options: TrainingBenchOptions): Promise<TrainingBenchRow[]> {
-  const { inputCount, windowBins, batchCount, hiddenCount, seed } = options;
-  const rng = new Rng(seed);
-  const binCount = windowBins + 10 * batchCount;
-  const data: TrainingData = {
-    features: Float32Array.from({ length: binCount * inputCount }, () => rng.normal()),
-    targets: Float32Array.from({ length: binCount * OUTPUT_COUNT }, () => rng.normal()),
-  };
-  const plan: StepPlan = {
-    kind: gru.name,
-    config: gruConfigSchema.parse({ hiddenCount }),
-    shape: { inputCount, outputCount: OUTPUT_COUNT },
-    windowBins,
-    batchCount,
-    warmUpBins: Math.min(10, windowBins - 1),
-    seed,
-  };
-  const variants: KernelVariant[] = availableVariant() === 'relaxed' ? ['simd', 'relaxed'] : ['simd'];
-  const starts = Int32Array.from({ length: batchCount }, () => rng.integer(binCount - windowBins));
-  const contestants: Contestant[] = [];
+  const rows: TrainingBenchRow[] = [];
+  for (const kind of options.kinds) {
+    const subject = createTrainingSubject(kind, options);
+    options.onProgress?.(`${kind.name} ${subject.size}`);
+    rows.push(...(await benchSubject(subject, options)));
+  }
+  return rows;
+}
+
+async function benchSubject(
+  subject: TrainingSubject,
+  options: TrainingBenchOptions,
+): Promise<TrainingBenchRow[]> {
+  const peers = options.peers.filter((peer) => peer.isInstalled());
+  // A program of one thread is compared with one thread of ours.
+  const isSingleNeeded = peers.some(({ hasThreads }) => !hasThreads);
+  const threadCounts = new Set([...(isSingleNeeded ? [1] : []), ...options.threadCounts]);
+  const entries: Entry[] = [];
   try {
-    for (const variant of variants) {
-      for (const threadCount of options.threadCounts) {
-        contestants.push(await createContestant(plan, data, variant, threadCount));
+    for (const threadCount of threadCounts) {
+      const ours = await enterOurs(subject, threadCount, entries);
+      for (const peer of peers) {
+        if (peer.hasThreads || threadCount === 1) await enterPeer(peer, subject, threadCount, ours, entries);
       }
     }
-    return measure(contestants, starts, options.roundCount, rng);
+    await takeTurns(entries, options.roundCount);
+    return entries.map((entry) => rowOf(entry, entries, subject));
   } finally {
-    for (const { pool } of contestants) pool.close();
+    for (const { contestant } of entries) contestant.close();
   }
 }
 
-/** @throws BetzError CAL_GRADIENT_WRONG */
-function measure(
-  contestants: readonly Contestant[],
-  starts: Int32Array,
-  roundCount: number,
-  rng: Rng,
-): TrainingBenchRow[] {
-  const gradientErrors = contestants.map((contestant) => verify(contestant, starts, rng));
+/** A program that takes part, and what was found of it. */
+interface Entry {
+  contestant: TrainingContestant;
+  /** Of ours. */
+  variant?: KernelVariant;
+  check: GradientCheck | 'betz';
+  gradientError: number;
+  timesMs: number[];
+  spentMs: number;
+}
+
+/** Every build that this host runs. @returns the gradient that others have to have @throws BetzError CAL_GRADIENT_WRONG */
+async function enterOurs(
+  subject: TrainingSubject,
+  threadCount: number,
+  entries: Entry[],
+): Promise<LossGradient> {
+  const check = checkOf(subject);
+  const variants: KernelVariant[] = availableVariant() === 'relaxed' ? ['simd', 'relaxed'] : ['simd'];
+  const expected = check === 'plain loops' ? plainLoopGradient(subject, threadCount) : undefined;
+  let agreed: LossGradient | undefined;
+  for (const variant of variants) {
+    const contestant = await createOurTraining(subject, variant, threadCount);
+    const entry = { contestant, variant, check, gradientError: Number.NaN, timesMs: [], spentMs: 0 };
+    entries.push(entry);
+    const first = contestant.gradient(subject.parameters);
+    entry.gradientError =
+      expected === undefined
+        ? checkByDifferences(contestant, first, subject)
+        : checkByPlainLoops(contestant, first, expected, subject);
+    agreed ??= first;
+  }
+  assert(agreed !== undefined, 'there is a build');
+  return agreed;
+}
+
+/** @throws BetzError CAL_PEER_MISMATCH, CFG_PEER_BROKEN */
+async function enterPeer(
+  peer: TrainingPeer,
+  subject: TrainingSubject,
+  threadCount: number,
+  expected: LossGradient,
+  entries: Entry[],
+): Promise<void> {
+  const contestant = await peer.create(subject, threadCount);
+  const gradientError = gradientDistance(contestant.first, expected, subject);
+  entries.push({ contestant, check: 'betz', gradientError, timesMs: [], spentMs: 0 });
+  if (gradientError < PEER_ERROR_MAX[checkOf(subject)]) return;
+  throw new BetzError(
+    'CAL_PEER_MISMATCH',
+    `${contestant.program} has another gradient of ${subject.kind.name} than Betz`,
+    {
+      value: gradientError,
+      tip: 'Leave this program out; please report it with its version, the machine and the Node version.',
+    },
+  );
+}
+
+/** Who begins changes from round to round. */
+async function takeTurns(entries: readonly Entry[], roundCount: number): Promise<void> {
   for (let round = -WARM_UP_ROUNDS; round < roundCount; round++) {
-    for (const { pool, optimiser, timesMs } of contestants) {
-      const start = performance.now();
-      pool.run(round + WARM_UP_ROUNDS, optimiser.parameters, starts, optimiser.gradients);
-      optimiser.step(1e-4);
-      if (round >= 0) timesMs.push(performance.now() - start);
+    const order = round % 2 === 0 ? entries : [...entries].reverse();
+    for (const entry of order) {
+      const isTimed = round >= 0;
+      if (entry.spentMs > PROGRAM_MS_MAX && (!isTimed || entry.timesMs.length > 0)) continue;
+      const { ms } = await entry.contestant.step();
+      entry.spentMs += ms;
+      if (isTimed) entry.timesMs.push(ms);
     }
   }
-  return contestants.map(({ variant, threadCount, timesMs }, index) => ({
-    variant,
+}
+
+function rowOf(entry: Entry, entries: readonly Entry[], { kind, size }: TrainingSubject): TrainingBenchRow {
+  const { contestant, check, gradientError, timesMs } = entry;
+  const { program, threadCount } = contestant;
+  const stepMsMedian = median(timesMs);
+  const ratio: TrainingBenchRow['ratio'] = {};
+  for (const { variant, contestant: ours, timesMs: oursMs } of entries) {
+    if (variant !== undefined && ours.threadCount === threadCount)
+      ratio[variant] = stepMsMedian / median(oursMs);
+  }
+  return {
+    decoder: kind.name,
+    size,
+    program,
     threadCount,
-    gradientError: gradientErrors[index],
-    stepMsMedian: median(timesMs),
+    check,
+    gradientError,
+    stepCount: timesMs.length,
+    stepMsMedian,
     stepMsMin: Math.min(...timesMs),
     stepMsMax: Math.max(...timesMs),
-  }));
-}
-
-interface Contestant {
-  variant: KernelVariant;
-  threadCount: number;
-  pool: GradientPool;
-  optimiser: AdamW;
-  timesMs: number[];
-}
-
-async function createContestant(
-  plan: StepPlan,
-  data: TrainingData,
-  variant: KernelVariant,
-  threadCount: number,
-): Promise<Contestant> {
-  const pool = await createGradientPool(gru, plan, data, { threadCount, variant });
-  const layout = layoutParameters(gru.parameters(plan.config, plan.shape));
-  const optimiser = new AdamW(loadKernels({ variant }), layout.count);
-  const initial = gru.initialise(plan.config, plan.shape, new Rng(plan.seed));
-  for (const { name, offset } of layout.entries) optimiser.parameters.set(initial[name].data, offset);
-  return { variant, threadCount: pool.threadCount, pool, optimiser, timesMs: [] };
-}
-
-/** @throws BetzError CAL_GRADIENT_WRONG */
-function verify({ pool, optimiser, variant, threadCount }: Contestant, starts: Int32Array, rng: Rng): number {
-  const { parameters } = optimiser;
-  const gradient = new Float32Array(parameters.length);
-  const unused = new Float32Array(parameters.length);
-  pool.run(0, parameters, starts, gradient);
-  // Along the gradient itself, with some noise: the loss changes most there, so rounding matters least.
-  const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
-  const direction = gradient.map((g) => g / norm + rng.normal(0, 0.3) / Math.sqrt(gradient.length));
-  const slope = gradient.reduce((sum, g, i) => sum + g * direction[i], 0);
-  const epsilon = 2e-2;
-  const lossAt = (scale: number): number =>
-    pool.run(
-      0,
-      parameters.map((p, i) => p + scale * epsilon * direction[i]),
-      starts,
-      unused,
-    );
-  const difference = (lossAt(1) - lossAt(-1)) / (2 * epsilon);
-  const error = Math.abs(difference - slope) / Math.abs(slope);
-  if (!(error < GRADIENT_ERROR_MAX)) {
-    throw new BetzError('CAL_GRADIENT_WRONG', 'the gradient does not agree with finite differences', {
-      value: `${variant}, ${threadCount} threads: relative error ${error}`,
-      tip: 'This is a fault in Betz: please report it with the machine and Node version.',
-    });
-  }
-  return error;
+    ratio,
+  };
 }

@@ -80,6 +80,22 @@ export function splitBatch(batchCount: number, partCount: number): BatchPart[] {
   });
 }
 
+/** What an engine records: inputs `input`, `target` and `weight` [T], the parameters by their names, and the loss. */
+export function stepOf(kind: DecoderKind, plan: StepPlan, rowCount: number): (ops: Operations) => Built {
+  const { windowBins, shape, config } = plan;
+  return (ops) => {
+    const input = ops.input('input', [windowBins, rowCount, shape.inputCount]);
+    const target = ops.input('target', [windowBins, rowCount, shape.outputCount]);
+    const weight = ops.input('weight', [windowBins]);
+    const parameters = Object.fromEntries(
+      kind.parameters(config, shape).map(({ name, shape: size }) => [name, ops.parameter(name, size)]),
+    );
+    if (kind.sequence === undefined) throw new Error(`assertion failed: ${kind.name} has no sequence form`);
+    const { output, penalties } = kind.sequence(ops, config, parameters, input);
+    return { losses: [ops.squaredError(output, target, weight), ...penalties], outputs: {} };
+  };
+}
+
 export class GradientShard {
   readonly layout: ParameterLayout;
   private readonly plan: StepPlan;
@@ -99,18 +115,7 @@ export class GradientShard {
     this.data = data;
     this.part = part;
     this.layout = layoutParameters(kind.parameters(plan.config, shape));
-    const build = (ops: Operations): Built => {
-      const input = ops.input('input', [windowBins, part.count, shape.inputCount]);
-      const target = ops.input('target', [windowBins, part.count, shape.outputCount]);
-      const weight = ops.input('weight', [windowBins]);
-      const parameters = Object.fromEntries(
-        this.layout.entries.map((entry) => [entry.name, ops.parameter(entry.name, entry.shape)]),
-      );
-      if (kind.sequence === undefined) throw new Error(`assertion failed: ${kind.name} has no sequence form`);
-      const { output, penalties } = kind.sequence(ops, plan.config, parameters, input);
-      return { losses: [ops.squaredError(output, target, weight), ...penalties], outputs: {} };
-    };
-    this.program = createWasmEngine(kernels).compile(build, {
+    this.program = createWasmEngine(kernels).compile(stepOf(kind, plan, part.count), {
       seed: plan.seed,
       batch: { start: part.start, globalCount: plan.batchCount },
     });

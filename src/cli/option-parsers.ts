@@ -53,6 +53,16 @@ export function parsePositiveIntegers(text: string): number[] {
   return text.split(',').map((part) => parsePositiveInteger(part.trim()));
 }
 
+/** A parser of 'a,b' -> ['a', 'b'], each one of `known`. @param what a name stands for, to say what is wrong */
+export function namesParser(known: readonly string[], what: string): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(',').map((part) => part.trim());
+    const unknown = names.find((name) => !known.includes(name));
+    if (unknown === undefined) return [...new Set(names)];
+    throw usageError(`'${unknown}' is no ${what}`, unknown, `Choose from: ${known.join(', ')}.`);
+  };
+}
+
 /** 'hiddenCount=256' and those given before it. Values are numbers, true, false, lists in JSON, or else text. */
 export function parseSetting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
   const at = text.indexOf('=');

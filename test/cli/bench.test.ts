@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { missingPeers, peers } from '../../src/bench/peers/peer-latency.ts';
+import { pytorchPeer } from '../../src/bench/peers/pytorch-training.ts';
 import { decoderKinds } from '../../src/decoders/registry.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
 
@@ -19,11 +21,28 @@ const latencyReport = z.object({
     z.object({ decoder: z.string(), warmUs: times, pacedUs: times, pacedWarmedUs: times, size: z.string() }),
   ),
 });
-const trainingReport = z.object({
+const comparisonReport = z.object({
   machine,
+  peersMissing: z.array(z.string()),
+  decodersWithoutOnnx: z.array(z.string()),
   rows: z.array(
     z.object({
-      variant: z.string(),
+      decoder: z.string(),
+      program: z.string(),
+      outputError: z.number(),
+      warmUs: times,
+      pacedUs: times,
+      ratio: z.object({ warmP50: z.number(), pacedP50: z.number(), pacedP99: z.number() }),
+    }),
+  ),
+});
+const trainingReport = z.object({
+  machine,
+  peersMissing: z.array(z.string()),
+  rows: z.array(
+    z.object({
+      decoder: z.string(),
+      program: z.string(),
       threadCount: z.int(),
       stepMsMedian: z.number(),
       gradientError: z.number(),
@@ -37,12 +56,9 @@ async function benched(...args: string[]): Promise<Record<string, unknown>> {
   return jsonOf(result);
 }
 
+const gradientKinds = decoderKinds.filter(({ training }) => training === 'gradient').map(({ name }) => name);
 /** Each that has an int8 form twice. */
-const everyKind = [
-  ...decoderKinds.filter(({ training }) => training === 'gradient').flatMap(({ name }) => [name, name]),
-  'wiener',
-  'kalman',
-];
+const everyKind = [...gradientKinds.flatMap((name) => [name, name]), 'wiener', 'kalman'];
 
 describe('betz bench', () => {
   it.concurrent('times a step of every decoder, and says on what machine', async () => {
@@ -55,10 +71,42 @@ describe('betz bench', () => {
     }
   });
 
+  it.concurrent('compares the step with those of other programs, and says which are not here', async () => {
+    const args = ['latency', '--steps', '10', '--seconds', '0.05', '--peers', 'tfjs,onnxruntime-node'];
+    const report = comparisonReport.parse(await benched(...args));
+    expect(report.peersMissing).toEqual(missingPeers());
+    const compared = gradientKinds.filter((name) => !report.decodersWithoutOnnx.includes(name));
+    const installed = peers.filter(({ name }) => !report.peersMissing.includes(name));
+    expect(report.rows.map(({ decoder }) => decoder)).toEqual(
+      compared.flatMap((name) => [name, ...installed.map(() => name)]),
+    );
+    for (const name of compared) {
+      const [ours, ...theirs] = report.rows.filter(({ decoder }) => decoder === name);
+      expect(ours.program).toMatch(/^betz /);
+      for (const { ratio, pacedUs } of theirs) expect(ratio.pacedP50).toBe(pacedUs.p50 / ours.pacedUs.p50);
+    }
+  });
+
   it.concurrent('times training with each thread count, gradients checked first', async () => {
     const options = ['--batch', '4', '--bins', '12', '--rounds', '1', '--threads', '1,2'];
     const { rows } = trainingReport.parse(await benched('training', ...options));
+    expect(new Set(rows.map(({ decoder }) => decoder))).toEqual(new Set(['gru']));
     expect(new Set(rows.map(({ threadCount }) => threadCount))).toEqual(new Set([1, 2]));
     for (const { gradientError } of rows) expect(gradientError).toBeLessThan(1e-2);
   });
+
+  it.concurrent(
+    'times training in PyTorch too, where it is, and of every decoder that is asked for',
+    async () => {
+      const options = ['--batch', '2', '--bins', '8', '--rounds', '1', '--threads', '1', '--width', '16'];
+      const asked = ['--decoder', 'all', '--peers', 'pytorch'];
+      const { rows, peersMissing } = trainingReport.parse(await benched('training', ...options, ...asked));
+      const hasPytorch = pytorchPeer.isInstalled();
+      expect(peersMissing).toEqual(hasPytorch ? [] : ['pytorch']);
+      const theirs = rows.filter(({ program }) => program.startsWith('PyTorch'));
+      expect(theirs.map(({ decoder }) => decoder)).toEqual(hasPytorch ? gradientKinds : []);
+      expect(new Set(rows.map(({ decoder }) => decoder))).toEqual(new Set(gradientKinds));
+    },
+    60_000,
+  );
 });

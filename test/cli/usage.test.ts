@@ -30,6 +30,10 @@ const MISTAKES: [string, string[]][] = [
   ['seeds for a fit that has none', ['calibrate', '--recording', 'a', '--decoder', 'wiener', '--seeds', '8']],
   ['steps for a decoder without', ['calibrate', '--recording', 'a', '--decoder', 'kalman', '--steps', '8']],
   ['a bad list', ['bench', 'latency', '--hidden', '64,']],
+  ['a program nobody knows', ['bench', 'latency', '--peers', 'onnxruntime-node,torch']],
+  ['no program', ['bench', 'latency', '--peers', '']],
+  ['a program that does not train', ['bench', 'training', '--peers', 'onnxruntime-node']],
+  ['training of a fit', ['bench', 'training', '--decoder', 'gru,wiener']],
   ['no threads', ['bench', 'training', '--threads', '0']],
 ];
 

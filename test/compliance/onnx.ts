@@ -9,7 +9,11 @@ import * as tfCore from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isPeerInstalled } from '../../src/bench/peers/load-peer.ts';
-import { createOnnxruntimeStep, ONNXRUNTIME } from '../../src/bench/peers/onnxruntime-step.ts';
+import {
+  createOnnxruntimeStep,
+  createOnnxruntimeSyncStep,
+  ONNXRUNTIME,
+} from '../../src/bench/peers/onnxruntime-step.ts';
 import type { PeerStep } from '../../src/bench/peers/peer-step.ts';
 import { createTfjsWasmStep, TFJS_WASM, TfjsStep } from '../../src/bench/peers/tfjs-step.ts';
 import type { DecoderKind, Model } from '../../src/decoders/decoder.ts';
@@ -73,7 +77,10 @@ export function describeOnnxStep(kind: DecoderKind, { config, shape, seed, idle 
       async () => {
         const graph = onnxGraph(model);
         const peer = await createOnnxruntimeStep(graph, exportOnnx(model, PRODUCER));
-        await checkStream(streamOf(model, kind), peer, STREAMED_STEPS);
+        const stream = streamOf(model, kind);
+        await checkStream(stream, peer, STREAMED_STEPS);
+        const sync = await createOnnxruntimeSyncStep(graph, exportOnnx(model, PRODUCER));
+        await checkStream(stream, sync, FEW_STEPS);
       },
     );
 

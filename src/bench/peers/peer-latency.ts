@@ -3,8 +3,9 @@
  * and is compared with our decoder before it is timed. Programs take turns, in parts of the whole measurement, so that
  * whatever else the machine does falls on all of them.
  *
- * A step of another program is what its users have: for onnxruntime-node an awaited call, for TensorFlow.js an upload, its
- * operations one by one, and a download. No program is warmed before a bin.
+ * A step of another program is what its users have: for onnxruntime-node an awaited call (and, for comparison, the
+ * synchronous one beneath it), for TensorFlow.js an upload, its operations one by one, and a download. No program is warmed
+ * before a bin.
  */
 import { setFlagsFromString } from 'node:v8';
 import type { Clock } from '../../core/clock.ts';
@@ -21,7 +22,7 @@ import { simulatedCounts } from '../latency.ts';
 import type { BenchSubject } from '../latency.ts';
 import { sleepUntilShortlyBefore, spinUntil } from '../pacing.ts';
 import { isPeerInstalled } from './load-peer.ts';
-import { createOnnxruntimeStep, ONNXRUNTIME } from './onnxruntime-step.ts';
+import { createOnnxruntimeStep, createOnnxruntimeSyncStep, ONNXRUNTIME } from './onnxruntime-step.ts';
 import type { PeerStep } from './peer-step.ts';
 import { createTfjsWasmStep, TFJS_WASM } from './tfjs-step.ts';
 
@@ -44,19 +45,24 @@ export interface PeerLatencyRow {
   outputError: number;
   warmUs: Distribution;
   pacedUs: Distribution;
+  /** This program's time over ours: above 1 where we are faster. */
+  ratio: { warmP50: number; pacedP50: number; pacedP99: number };
 }
 
-/** A program to compare with. */
+/** A program to compare with, in one way to call it. */
 export interface Peer {
-  /** The package in `peers/`. */
+  /** As users name it. */
   name: string;
+  /** In `peers/`. */
+  packageName: string;
   /** @param bytes the ONNX file of the graph */
   create(graph: Graph, bytes: Uint8Array): Promise<PeerStep>;
 }
 
 export const peers: readonly Peer[] = [
-  { name: ONNXRUNTIME, create: createOnnxruntimeStep },
-  { name: TFJS_WASM, create: createTfjsWasmStep },
+  { name: 'onnxruntime-node', packageName: ONNXRUNTIME, create: createOnnxruntimeStep },
+  { name: 'onnxruntime-node', packageName: ONNXRUNTIME, create: createOnnxruntimeSyncStep },
+  { name: 'tfjs', packageName: TFJS_WASM, create: createTfjsWasmStep },
 ];
 
 /** Each program's share of a measurement comes in this many parts. */
@@ -70,7 +76,14 @@ const NS_PER_US = 1e3;
 
 /** Names of the peers that are not installed: to be named where results are shown. */
 export function missingPeers(all: readonly Peer[] = peers): string[] {
-  return all.map(({ name }) => name).filter((name) => !isPeerInstalled(name));
+  const missing = all.filter(({ packageName }) => !isPeerInstalled(packageName));
+  return [...new Set(missing.map(({ name }) => name))];
+}
+
+/** Names of the kinds that no other program can compute, because they have no ONNX form. */
+export function kindsWithoutOnnx(subjects: readonly BenchSubject[]): string[] {
+  const without = subjects.filter(({ kind }) => kind.onnxStep === undefined);
+  return [...new Set(without.map(({ kind }) => kind.name))];
 }
 
 /**
@@ -88,7 +101,7 @@ export async function benchPeers(
   const rows: PeerLatencyRow[] = [];
   for (const subject of subjects) {
     if (subject.kind.onnxStep === undefined || precisionOf(subject.model) === 'int8') continue;
-    options.onProgress?.(`${subject.kind.name} ${subject.size} against ${installed.length} peers`);
+    options.onProgress?.(`${subject.kind.name} ${subject.size}`);
     rows.push(...(await benchSubject(subject, installed, options)));
   }
   return rows;
@@ -110,13 +123,22 @@ async function benchSubject(
     const errors: number[] = [];
     for (const step of steps) errors.push(await verify(ours, step, subject, features));
     const times = await timeInTurns(steps, features, model.shape.outputCount, options);
-    return steps.map(({ label }, i) => ({
+    const timed = times.map(({ warm, paced }) => ({
+      warmUs: distributionOf(warm),
+      pacedUs: distributionOf(paced),
+    }));
+    return timed.map(({ warmUs, pacedUs }, i) => ({
       decoder: kind.name,
       size,
-      program: label,
+      program: steps[i].label,
       outputError: errors[i],
-      warmUs: distributionOf(times[i].warm),
-      pacedUs: distributionOf(times[i].paced),
+      warmUs,
+      pacedUs,
+      ratio: {
+        warmP50: warmUs.p50 / timed[0].warmUs.p50,
+        pacedP50: pacedUs.p50 / timed[0].pacedUs.p50,
+        pacedP99: pacedUs.p99 / timed[0].pacedUs.p99,
+      },
     }));
   } finally {
     for (const step of steps) await step.dispose();

@@ -3,7 +3,7 @@ import { closedFormSubjects } from '../../../src/bench/closed-form-subjects.ts';
 import { gradientSubjects } from '../../../src/bench/gradient-subjects.ts';
 import type { BenchSubject } from '../../../src/bench/latency.ts';
 import { isPeerInstalled, loadPeer } from '../../../src/bench/peers/load-peer.ts';
-import { benchPeers, missingPeers, peers } from '../../../src/bench/peers/peer-latency.ts';
+import { benchPeers, kindsWithoutOnnx, missingPeers, peers } from '../../../src/bench/peers/peer-latency.ts';
 import type { Peer } from '../../../src/bench/peers/peer-latency.ts';
 import { ONNXRUNTIME } from '../../../src/bench/peers/onnxruntime-step.ts';
 import { betzErrorOf, betzErrorOfAsync } from '../../support/recording-errors.ts';
@@ -13,7 +13,8 @@ const SIZES = { inputCount: 6, hiddenCounts: [4], warmStepCount: 12, pacedSecond
 /** Our own dependency, so that it is found as installed; the step is what the test makes of it. */
 function madeUpPeer(step: (features: Float32Array, output: Float32Array) => void): Peer {
   return {
-    name: ONNXRUNTIME,
+    name: 'made-up',
+    packageName: ONNXRUNTIME,
     create: () =>
       Promise.resolve({
         label: 'made-up 1.0',
@@ -34,15 +35,20 @@ describe('comparison with peers', () => {
     const lines: string[] = [];
     const subjects = [...grus(), ...closedFormSubjects(SIZES)];
     const rows = await benchPeers(subjects, { ...SIZES, onProgress: (line) => lines.push(line) });
-    expect(rows).toHaveLength(1 + peers.length - missingPeers().length);
+    const missing = missingPeers();
+    const installed = peers.filter(({ name }) => !missing.includes(name));
+    expect(rows).toHaveLength(1 + installed.length);
     expect(rows[0].program).toMatch(/^betz \d/);
     expect(rows[0].outputError).toBe(0);
-    for (const { decoder, size, outputError, warmUs, pacedUs } of rows) {
+    for (const { decoder, size, outputError, warmUs, pacedUs, ratio } of rows) {
       expect({ decoder, size }).toEqual({ decoder: 'gru', size: '6-4' });
       expect(outputError).toBeLessThan(1e-4);
       expect(warmUs.count).toBe(15); // in five parts of three
       expect(pacedUs.count).toBe(10);
       expect(warmUs.p50).toBeGreaterThan(0);
+      expect(ratio.warmP50).toBe(warmUs.p50 / rows[0].warmUs.p50);
+      expect(ratio.pacedP50).toBe(pacedUs.p50 / rows[0].pacedUs.p50);
+      expect(ratio.pacedP99).toBe(pacedUs.p99 / rows[0].pacedUs.p99);
     }
     expect(lines).toHaveLength(1);
   });
@@ -55,10 +61,17 @@ describe('comparison with peers', () => {
   });
 
   it('names peers that are missing, and goes on without them', async () => {
-    const absent: Peer = { ...madeUpPeer(() => undefined), name: 'no-such-peer' };
-    expect(missingPeers([absent])).toEqual(['no-such-peer']);
+    const absent: Peer = { ...madeUpPeer(() => undefined), packageName: 'no-such-peer' };
+    expect(missingPeers([absent, absent])).toEqual(['made-up']);
     const rows = await benchPeers(grus(), SIZES, [absent]);
     expect(rows.map(({ program }) => program)).toEqual([expect.stringMatching(/^betz /)]);
+  });
+});
+
+describe('kinds without an ONNX form', () => {
+  it('are named once', () => {
+    const without = closedFormSubjects(SIZES);
+    expect(kindsWithoutOnnx([...grus(), ...without, ...without])).toEqual(['wiener', 'kalman']);
   });
 });
 
