@@ -7,13 +7,13 @@ import type { TrainingPeer } from '../bench/peers/training-peer.ts';
 import { benchTraining } from '../bench/training.ts';
 import type { TrainingBenchRow } from '../bench/training.ts';
 import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
-import type { DecoderKind } from '../decoders/decoder.ts';
 import { missingPeerLine, tableLines } from './bench-text.ts';
 import { usageError } from './failure.ts';
 import { namesParser, parseCount, parsePositiveInteger, parsePositiveIntegers } from './option-parsers.ts';
 
 interface TrainingOptions {
-  decoder: DecoderKind[];
+  /** Names of kinds that are trained by gradient. */
+  decoder: string[];
   hidden: number;
   width: number;
   inputs: number;
@@ -36,7 +36,7 @@ export function benchTrainingCommand(): Command {
     .description(
       'Time of one training step (forward, backward, AdamW), per decoder, kernel variant and thread count.',
     )
-    .option('--decoder <list>', `${TRAINED_NAMES}, or all`, parseTrained, [findDecoderKind('gru')])
+    .option('--decoder <list>', `${TRAINED_NAMES}, or all`, parseTrained, ['gru'])
     .option('--hidden <count>', 'hidden units of the GRU', parsePositiveInteger, 256)
     .option('--width <count>', 'width of the other decoders', parsePositiveInteger, 96)
     .option('--inputs <count>', 'channels', parsePositiveInteger, 96)
@@ -61,11 +61,11 @@ export function benchTrainingCommand(): Command {
 }
 
 /** 'gru,mamba' or 'all' */
-function parseTrained(text: string): DecoderKind[] {
-  if (text === 'all') return trained;
+function parseTrained(text: string): string[] {
+  if (text === 'all') return trained.map(({ name }) => name);
   const kinds = text.split(',').map((part) => findDecoderKind(part.trim()));
   const fitted = kinds.find(({ training }) => training !== 'gradient');
-  if (fitted === undefined) return [...new Set(kinds)];
+  if (fitted === undefined) return [...new Set(kinds.map(({ name }) => name))];
   throw usageError(
     `'${fitted.name}' has no training step: it is fitted in one go`,
     fitted.name,
@@ -75,11 +75,11 @@ function parseTrained(text: string): DecoderKind[] {
 
 async function runTraining(options: TrainingOptions): Promise<void> {
   const machine = describeMachine();
-  const { decoder: kinds, inputs, hidden, width, batch, bins, rounds, threads, seed } = options;
+  const { decoder, inputs, hidden, width, batch, bins, rounds, threads, seed } = options;
   const chosen = trainingPeers.filter(({ name }) => options.peers?.includes(name) === true);
   const missing = chosen.filter((peer) => !peer.isInstalled());
   const rows = await benchTraining({
-    kinds,
+    kinds: trained.filter(({ name }) => decoder.includes(name)),
     hiddenCount: hidden,
     width,
     inputCount: inputs,
@@ -92,9 +92,8 @@ async function runTraining(options: TrainingOptions): Promise<void> {
     onProgress: (line) => process.stderr.write(`timing ${line}\n`),
   });
   if (options.json) {
-    const told = { ...options, decoder: kinds.map(({ name }) => name) };
     const peersMissing = missing.map(({ name }) => name);
-    process.stdout.write(`${JSON.stringify({ machine, options: told, peersMissing, rows })}\n`);
+    process.stdout.write(`${JSON.stringify({ machine, options, peersMissing, rows })}\n`);
     return;
   }
   const lines = [

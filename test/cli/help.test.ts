@@ -25,6 +25,7 @@ describe('help', () => {
     const { code, stdout, stderr } = await runHere([...wordsOf(command), '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: ${['betz', ...wordsOf(command)].join(' ')} `));
+    expect(stdout, 'no default value that is an object').not.toMatch(/default: .*\{/);
     expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ betz ${command}`));
   });
 
