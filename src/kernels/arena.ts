@@ -1,6 +1,6 @@
 /**
  * A linear memory with a bump allocator. Its size is fixed when it is made (pages that are never touched cost
- * nothing), so views stay valid for life and nothing grows, moves or is freed one by one.
+ * nothing), so views stay valid for life and nothing grows or moves.
  */
 import { BetzError } from '../core/errors.ts';
 
@@ -40,6 +40,14 @@ export class Arena {
   /** Reserves zeroed float32 elements and returns their byte offset. */
   allocate(count: number): number {
     return this.allocateBytes(count * 4);
+  }
+
+  /** Runs `use`; what it reserves is zeroed and free again afterwards. */
+  borrow(use: () => void): void {
+    const from = this.nextByte;
+    use();
+    new Uint8Array(this.memory.buffer, from, this.nextByte - from).fill(0);
+    this.nextByte = from;
   }
 
   /** A view of float32 elements at a byte offset. */

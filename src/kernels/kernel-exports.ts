@@ -28,6 +28,7 @@ import type { LifKernels } from './exports/lif.ts';
 import type { MatvecInt8Kernels } from './exports/matvec-int8.ts';
 import type { MatvecKernels } from './exports/matvec.ts';
 import type { NormKernels } from './exports/norms.ts';
+import type { PageKernels } from './exports/pages.ts';
 import type { RefractoryKernels } from './exports/refractory.ts';
 import type { S4dKernels } from './exports/s4d.ts';
 import type { SelectiveScanKernels } from './exports/selective-scan.ts';
@@ -55,6 +56,7 @@ export interface KernelExports
     MatvecInt8Kernels,
     MatvecKernels,
     NormKernels,
+    PageKernels,
     RefractoryKernels,
     S4dKernels,
     SelectiveScanKernels,

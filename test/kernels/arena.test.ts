@@ -37,6 +37,20 @@ describe('Arena', () => {
     expect(error.message).toContain(String(PAGE));
   });
 
+  it('lends memory for a while, and gives it out again as zeros', () => {
+    const arena = new Arena(PAGE, 0);
+    const kept = arena.allocate(4);
+    let lentPtr = 0;
+    arena.borrow(() => {
+      lentPtr = arena.allocate(8);
+      arena.float32(lentPtr, 8).fill(7);
+    });
+    expect(arena.usedBytes()).toBe(kept + 16);
+    const again = arena.allocate(8);
+    expect(again).toBe(lentPtr);
+    expect([...arena.float32(again, 8)]).toEqual(Array(8).fill(0));
+  });
+
   it('is as it was when a piece did not fit', () => {
     const arena = new Arena(PAGE, 0);
     betzErrorOf(() => arena.allocate(PAGE));

@@ -8,6 +8,7 @@ import type { Decoder, Model } from '../decoder.ts';
 import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
+import { WorkingSet } from '../shared/working-set.ts';
 import { gruConfigSchema, layerNames } from './gru.ts';
 
 interface Layer {
@@ -21,6 +22,7 @@ export class GruDecoder implements Decoder {
   readonly outputCount: number;
   readonly stateBytes: number;
   private readonly kernels: Kernels;
+  private readonly workingSet: WorkingSet;
   private readonly hiddenCount: number;
   private readonly layers: readonly Layer[];
   private readonly readout: AffineMap;
@@ -32,6 +34,7 @@ export class GruDecoder implements Decoder {
   constructor(model: Model, kernels: Kernels) {
     const { hiddenCount, layerCount } = gruConfigSchema.parse(model.config);
     const { arena } = kernels;
+    const startByte = arena.usedBytes();
     this.kernels = kernels;
     this.hiddenCount = hiddenCount;
     this.inputCount = model.shape.inputCount;
@@ -50,9 +53,11 @@ export class GruDecoder implements Decoder {
     this.inputPtr = arena.allocate(this.inputCount);
     this.input = arena.float32(this.inputPtr, this.inputCount);
     this.output = arena.float32(this.readout.outputPtr, this.outputCount);
+    this.workingSet = new WorkingSet(kernels, startByte);
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.workingSet.touch();
     this.input.set(features);
     let xPtr = this.inputPtr;
     for (let i = 0; i < this.layers.length; i++) {

@@ -11,6 +11,7 @@ import type { Decoder, Model } from '../decoder.ts';
 import { inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
+import { WorkingSet } from '../shared/working-set.ts';
 import { LayerStep, layerStateCount } from './layer-step.ts';
 import { mambaConfigSchema } from './mamba.ts';
 
@@ -19,6 +20,7 @@ export class MambaDecoder implements Decoder {
   readonly outputCount: number;
   readonly stateBytes: number;
   private readonly kernels: Kernels;
+  private readonly workingSet: WorkingSet;
   private readonly width: number;
   private readonly embedding: AffineMap;
   private readonly layers: readonly LayerStep[];
@@ -34,6 +36,7 @@ export class MambaDecoder implements Decoder {
   constructor(model: Model, kernels: Kernels) {
     const config = mambaConfigSchema.parse(model.config);
     const { arena } = kernels;
+    const startByte = arena.usedBytes();
     const layerCount = layerStateCount(config);
     this.kernels = kernels;
     this.width = config.width;
@@ -54,9 +57,11 @@ export class MambaDecoder implements Decoder {
     this.inputPtr = arena.allocate(this.inputCount);
     this.input = arena.float32(this.inputPtr, this.inputCount);
     this.output = arena.float32(this.readout.outputPtr, this.outputCount);
+    this.workingSet = new WorkingSet(kernels, startByte);
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.workingSet.touch();
     const { exports: k } = this.kernels;
     const uPtr = this.embedding.outputPtr;
     this.input.set(features);

@@ -11,6 +11,7 @@ import type { Decoder, Model } from '../decoder.ts';
 import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
+import { WorkingSet } from '../shared/working-set.ts';
 import { blockNames, EMBEDDING_NORM, OUTPUT_NORM, rwkvConfigSchema } from './rwkv.ts';
 
 /** Vectors of a block's state, in this order. */
@@ -51,6 +52,7 @@ export class RwkvDecoder implements Decoder {
   readonly outputCount: number;
   readonly stateBytes: number;
   private readonly kernels: Kernels;
+  private readonly workingSet: WorkingSet;
   private readonly width: number;
   private readonly feedForwardCount: number;
   private readonly state: ArenaState;
@@ -76,6 +78,7 @@ export class RwkvDecoder implements Decoder {
   constructor(model: Model, kernels: Kernels) {
     const { width, layerCount, feedForwardCount } = rwkvConfigSchema.parse(model.config);
     const { arena } = kernels;
+    const startByte = arena.usedBytes();
     this.kernels = kernels;
     this.width = width;
     this.feedForwardCount = feedForwardCount;
@@ -98,9 +101,11 @@ export class RwkvDecoder implements Decoder {
     this.readout = outputMap(kernels, model, 'readout.weight', 'readout.bias');
     this.input = arena.float32(this.inputPtr, this.inputCount);
     this.output = arena.float32(this.readout.outputPtr, this.outputCount);
+    this.workingSet = new WorkingSet(kernels, startByte);
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.workingSet.touch();
     this.input.set(features);
     this.embedding.applySparse(this.inputPtr);
     this.norm(this.streamPtr, this.embedding.outputPtr, this.embeddingNorm);

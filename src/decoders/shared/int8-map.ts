@@ -27,16 +27,18 @@ export class Int8Map implements AffineMap {
     this.rows = bias.length;
     this.cols = values.length / this.rows;
     const evenCols = this.cols + (this.cols % 2);
-    const weightPtr = arena.allocateBytes(values.length);
     this.packedPtr = arena.allocateBytes(paddedCount(this.rows) * evenCols);
     this.rowScalesPtr = arena.allocate(paddedCount(this.rows));
     this.biasPtr = arena.allocate(paddedCount(this.rows));
     this.outputPtr = arena.allocate(paddedCount(this.rows));
     this.scratchPtr = arena.allocate(evenCols);
-    new Int8Array(arena.memory.buffer, weightPtr, values.length).set(values);
     arena.float32(this.rowScalesPtr, this.rows).set(scales);
     arena.float32(this.biasPtr, this.rows).set(bias);
-    k.packInt8(this.packedPtr, weightPtr, this.rows, this.cols);
+    arena.borrow(() => {
+      const weightPtr = arena.allocateBytes(values.length);
+      new Int8Array(arena.memory.buffer, weightPtr, values.length).set(values);
+      k.packInt8(this.packedPtr, weightPtr, this.rows, this.cols);
+    });
   }
 
   apply(xPtr: number): void {

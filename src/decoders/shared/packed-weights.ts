@@ -22,12 +22,14 @@ export function packWeights(
 ): PackedWeights {
   const rows = bias.length;
   const cols = weight.length / rows;
-  const weightPtr = arena.allocate(weight.length);
   const packedPtr = arena.allocate(paddedCount(rows) * cols);
   const biasPtr = arena.allocate(paddedCount(rows));
   const outputPtr = arena.allocate(paddedCount(rows));
-  arena.float32(weightPtr, weight.length).set(weight);
   arena.float32(biasPtr, rows).set(bias);
-  k.packMatvec(packedPtr, weightPtr, rows, cols);
+  arena.borrow(() => {
+    const weightPtr = arena.allocate(weight.length);
+    arena.float32(weightPtr, weight.length).set(weight);
+    k.packMatvec(packedPtr, weightPtr, rows, cols);
+  });
   return { rows, cols, packedPtr, biasPtr, outputPtr };
 }

@@ -11,6 +11,7 @@ import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { inputMap, outputMap, spikeMap } from '../shared/decoder-maps.ts';
 import type { EventMap } from '../shared/event-map.ts';
+import { WorkingSet } from '../shared/working-set.ts';
 import { foldLayer } from './folded-layer.ts';
 import { layerNames, spikingSsmConfigSchema } from './spiking-ssm.ts';
 import type { LayerNames, SpikingSsmConfig } from './spiking-ssm.ts';
@@ -33,6 +34,7 @@ export class SpikingSsmDecoder implements Decoder {
   readonly outputCount: number;
   readonly stateBytes: number;
   private readonly kernels: Kernels;
+  private readonly workingSet: WorkingSet;
   private readonly width: number;
   private readonly paddedWidth: number;
   private readonly pairCount: number;
@@ -53,6 +55,7 @@ export class SpikingSsmDecoder implements Decoder {
     const config = spikingSsmConfigSchema.parse(model.config);
     const { width, layerCount, stateCount, neuron, levelCount } = config;
     const { arena } = kernels;
+    const startByte = arena.usedBytes();
     this.kernels = kernels;
     this.width = width;
     this.paddedWidth = 4 * Math.ceil(width / 4);
@@ -74,6 +77,7 @@ export class SpikingSsmDecoder implements Decoder {
     this.inputPtr = arena.allocate(this.inputCount);
     this.input = arena.float32(this.inputPtr, this.inputCount);
     this.output = arena.float32(this.readout.outputPtr, this.outputCount);
+    this.workingSet = new WorkingSet(kernels, startByte);
   }
 
   /** Share of neurons that fired (`ilif`: of their sub-steps), over all bins so far, across resets; NaN before the first. */
@@ -82,6 +86,7 @@ export class SpikingSsmDecoder implements Decoder {
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.workingSet.touch();
     const { exports: k } = this.kernels;
     const { embedding, drivePtr, width, paddedWidth, pairCount } = this;
     this.input.set(features);

@@ -15,6 +15,7 @@ import type { Decoder, Model } from '../decoder.ts';
 import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
+import { WorkingSet } from '../shared/working-set.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerConfigSchema } from './transformer.ts';
 import type { AffineNames, TransformerConfig } from './transformer.ts';
 
@@ -38,6 +39,7 @@ export class TransformerDecoder implements Decoder {
   readonly outputCount: number;
   readonly stateBytes: number;
   private readonly kernels: Kernels;
+  private readonly workingSet: WorkingSet;
   private readonly config: TransformerConfig;
   private readonly headWidth: number;
   private readonly embedding: AffineMap;
@@ -60,6 +62,7 @@ export class TransformerDecoder implements Decoder {
     const config = transformerConfigSchema.parse(model.config);
     const { width, layerCount, headCount, windowBins } = config;
     const { arena } = kernels;
+    const startByte = arena.usedBytes();
     this.kernels = kernels;
     this.config = config;
     this.headWidth = width / headCount;
@@ -94,9 +97,11 @@ export class TransformerDecoder implements Decoder {
     this.branchPtr = arena.allocate(width);
     this.statsPtr = arena.allocate(2);
     this.scratchPtr = arena.allocate(attentionStepScratchCount(this.headWidth, windowBins));
+    this.workingSet = new WorkingSet(kernels, startByte);
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.workingSet.touch();
     const { exports: k } = this.kernels;
     const { width, headCount, windowBins, feedForwardCount } = this.config;
     const { embedding, headWidth, branchPtr } = this;

@@ -9,6 +9,7 @@ export { add, multiply, multiplyAdd, accumulate, zero, fillRows, columnSums, sum
 export { copyColumns, addColumns } from './columns';
 export { causalConv, causalConvBackward, causalConvStep } from './causal-conv';
 export { packPanels, gemm } from './gemm';
+export { touchPages } from './pages';
 export { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms';
 export { bandedAttention, bandedAttentionBackward } from './attention';
 export { attentionStep } from './attention-step';

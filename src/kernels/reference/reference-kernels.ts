@@ -22,6 +22,7 @@ import { gruReference } from './gru.ts';
 import { matvecInt8Reference } from './matvec-int8.ts';
 import { matvecReference } from './matvec.ts';
 import { normsReference } from './norms.ts';
+import { pagesReference } from './pages.ts';
 import { shiftMixReference } from './shift-mix.ts';
 import { selectiveScanReference } from './selective-scan.ts';
 import { ilifReference } from './ilif.ts';
@@ -49,6 +50,7 @@ function createReferenceKernels(arena: Arena): KernelExports {
     ...columnsReference(memory),
     ...gemmReference(memory),
     ...normsReference(memory),
+    ...pagesReference(memory),
     ...attentionReference(memory),
     ...gruReference(memory),
     ...shiftMixReference(memory),
