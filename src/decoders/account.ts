@@ -12,8 +12,8 @@ export interface MapAccount {
   cols: number;
   /**
    * What goes in. 'counts': the features of a bin; 'spikes': events, listed by the neurons that fired; 'activations': what
-   * an activation function gave, which may be zero; 'history': for each row the last `cols` values of its own channel (a
-   * depthwise convolution); 'real': anything else.
+   * an activation function gave (relu, silu, gelu, tanh by itself), which may be zero; 'history': for each row the last
+   * `cols` values of its own channel (a depthwise convolution); 'real': anything else, such as a GRU's mixed state.
    */
   inputs: 'counts' | 'spikes' | 'activations' | 'history' | 'real';
 }

@@ -148,7 +148,7 @@ export interface DecoderKind {
   createDecoder(model: Model, kernels: Kernels): Decoder;
   /**
    * Writes `step` into a graph: input `features` [1, inputCount] as `step` takes them, output `output` [1, outputCount]
-   * in the model's unit, every state a `graph.state` and a `graph.next`. Absent: the kind has no ONNX form.
+   * in the model's unit, every state a `graph.state` and a `graph.next`. Absent for closed-form kinds.
    */
   onnxStep?(model: Model, graph: StepGraph): void;
   /** What `step` computes, by its equations. @param config valid by configSchema */

@@ -1,19 +1,24 @@
 /** Every kind that is trained by gradient against PyTorch: golden files of several configs each, tools/golden/KIND.py. */
-import { gru } from '../../src/decoders/gru/index.ts';
-import { mamba } from '../../src/decoders/mamba/index.ts';
-import { rwkv } from '../../src/decoders/rwkv/index.ts';
-import { spikingSsm } from '../../src/decoders/spiking-ssm/index.ts';
-import { transformer } from '../../src/decoders/transformer/index.ts';
+import { expect, it } from 'vitest';
+import { decoderKinds } from '../../src/decoders/registry.ts';
 import { describeDecoderGolden } from '../compliance/golden.ts';
 
-describeDecoderGolden(gru, 'gru-1');
-describeDecoderGolden(gru, 'gru-2');
-describeDecoderGolden(transformer, 'transformer-1');
-describeDecoderGolden(transformer, 'transformer-2');
-describeDecoderGolden(rwkv, 'rwkv-1');
-describeDecoderGolden(rwkv, 'rwkv-2');
-describeDecoderGolden(mamba, 'mamba-1');
-describeDecoderGolden(mamba, 'mamba-2');
+const GOLDENS: Readonly<Record<string, readonly string[]>> = {
+  gru: ['gru-1', 'gru-2'],
+  mamba: ['mamba-1', 'mamba-2'],
+  rwkv: ['rwkv-1', 'rwkv-2'],
+  'spiking-ssm': ['spiking-ssm-lif', 'spiking-ssm-refractory', 'spiking-ssm-alif', 'spiking-ssm-ilif'],
+  transformer: ['transformer-1', 'transformer-2'],
+};
 // Batch norm takes out what moves all rows alike, so gradients by what lies before it are small differences of sums.
-for (const neuron of ['lif', 'refractory', 'alif', 'ilif'])
-  describeDecoderGolden(spikingSsm, `spiking-ssm-${neuron}`, { gradient: 2e-5 });
+const TOLERANCES: Readonly<Record<string, { gradient: number }>> = { 'spiking-ssm': { gradient: 2e-5 } };
+
+const kinds = decoderKinds.filter(({ training }) => training === 'gradient');
+
+it('has golden files of every kind', () => {
+  expect(Object.keys(GOLDENS)).toEqual(kinds.map(({ name }) => name).sort());
+});
+
+for (const kind of kinds) {
+  for (const name of GOLDENS[kind.name] ?? []) describeDecoderGolden(kind, name, TOLERANCES[kind.name]);
+}

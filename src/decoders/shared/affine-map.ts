@@ -2,7 +2,7 @@
 export interface AffineMap {
   readonly rows: number;
   readonly cols: number;
-  /** Where y stands, [rows] and padding. */
+  /** Where y stands, [rows] and padding of zeros up to whole blocks of rows. */
   readonly outputPtr: number;
   /** @param xPtr [cols] */
   apply(xPtr: number): void;

@@ -7,9 +7,9 @@ import { randomModel } from '../../support/decoder-models.ts';
 import { betzErrorOf } from '../../support/recording-errors.ts';
 
 const SHAPE = { inputCount: 12, outputCount: 2 };
-/** Every kind with an ONNX form: several layers, and sizes at which something falls away. */
 /** States that remember hundreds of bins; by default they forget within 2 to 40. */
 const SLOW = { dtMin: 0.001, dtMax: 0.1 };
+/** Every kind with an ONNX form: several layers, and sizes at which something falls away. */
 const CASES: readonly [string, readonly Model['config'][]][] = [
   ['gru', [{ hiddenCount: 17 }, { hiddenCount: 8, layerCount: 3 }]],
   [
