@@ -1,6 +1,6 @@
 /**
  * Decoders that are trained by gradient, to time, with random weights: speed does not depend on what was learned, but for
- * spikes, each of which costs time. Thresholds are set so that neurons fire as often as training makes them.
+ * spikes, each of which costs time: thresholds are set so that neurons fire as often as is asked for.
  */
 import { Rng } from '../core/rng.ts';
 import type { DecoderKind, Model } from '../decoders/decoder.ts';
@@ -58,13 +58,13 @@ function precisions(
     binMs: 10,
     provenance: {},
   };
-  if (kind === spikingSsm) fireAsTrained(model, options);
+  if (kind === spikingSsm) setSpikeRate(model, options);
   return [model, quantiseModel(model)].map((candidate) => ({ kind, size, model: candidate }));
 }
 
-/** Sets the thresholds of a spiking decoder, all to one value, so that its rate is the one that training aims at. */
-function fireAsTrained(model: Model, { inputCount, seed }: LatencyBenchOptions): void {
-  const { targetRate, layerCount } = spikingSsmConfigSchema.parse(model.config);
+/** Sets the thresholds of a spiking decoder, all to one value. */
+function setSpikeRate(model: Model, { inputCount, seed, spikeRate }: LatencyBenchOptions): void {
+  const { layerCount } = spikingSsmConfigSchema.parse(model.config);
   const rows = simulatedCounts(inputCount, RATE_BINS, seed);
   const output = new Float32Array(OUTPUT_COUNT);
   let [low, high] = [-LN_THRESHOLD_MAX, LN_THRESHOLD_MAX];
@@ -74,7 +74,7 @@ function fireAsTrained(model: Model, { inputCount, seed }: LatencyBenchOptions):
       model.tensors[layerNames(layer).lnVth].data.fill(lnThreshold);
     const decoder = spikingSsm.createDecoder(model, loadKernels());
     for (const row of rows) decoder.step(row, output);
-    if ((decoder.spikeRate ?? 0) > targetRate) low = lnThreshold;
+    if ((decoder.spikeRate ?? 0) > spikeRate) low = lnThreshold;
     else high = lnThreshold;
   }
 }

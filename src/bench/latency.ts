@@ -32,6 +32,8 @@ export interface TimingOptions {
 export interface LatencyBenchOptions extends TimingOptions {
   inputCount: number;
   hiddenCounts: readonly number[];
+  /** Of the spiking decoder: spikes per neuron and bin. */
+  spikeRate: number;
 }
 
 export interface LatencyBenchRow {

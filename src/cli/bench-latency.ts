@@ -12,6 +12,7 @@ import { missingPeerLine, tableLines } from './bench-text.ts';
 import {
   namesParser,
   parseCount,
+  parseFraction,
   parsePositive,
   parsePositiveInteger,
   parsePositiveIntegers,
@@ -23,6 +24,7 @@ interface LatencyOptions {
   steps: number;
   seconds: number;
   binMs: number;
+  spikeRate: number;
   seed: number;
   peers?: string[];
   json?: true;
@@ -40,6 +42,7 @@ export function benchLatencyCommand(): Command {
     .option('--steps <count>', 'steps timed warm', parsePositiveInteger, 20_000)
     .option('--seconds <s>', 'seconds of pacing per decoder and mode', parsePositive, 10)
     .option('--bin-ms <ms>', 'bin interval of the paced steps', parsePositive, 10)
+    .option('--spike-rate <share>', 'of the spiking decoder: spikes per neuron and bin', parseFraction, 0.15)
     .option('--seed <number>', 'of weights and inputs', parseCount, 1)
     .option(
       '--peers <list>',
@@ -59,6 +62,7 @@ async function runLatency(options: LatencyOptions): Promise<void> {
   const benchOptions: LatencyBenchOptions = {
     inputCount: options.inputs,
     hiddenCounts: options.hidden,
+    spikeRate: options.spikeRate,
     warmStepCount: options.steps,
     pacedSeconds: options.seconds,
     binMs: options.binMs,

@@ -7,9 +7,9 @@ export function parseFraction(text: string): number {
   const value = parseNumber(isPercent ? text.slice(0, -1) : text) / (isPercent ? 100 : 1);
   if (!(value >= 0 && value < 1)) {
     throw usageError(
-      `'${text}' is not a position in the recording`,
+      `'${text}' is not a share from 0% to below 100%`,
       text,
-      'Give 0% to below 100%, for example 80%.',
+      'Give a percentage or a fraction, for example 80% or 0.8.',
     );
   }
   return value;

@@ -10,6 +10,7 @@ import { betzErrorOf } from '../support/recording-errors.ts';
 const TINY: LatencyBenchOptions = {
   inputCount: 6,
   hiddenCounts: [4, 9],
+  spikeRate: 0.15,
   warmStepCount: 20,
   pacedSeconds: 0.003,
   binMs: 1,

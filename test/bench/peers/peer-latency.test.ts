@@ -8,7 +8,15 @@ import type { Peer } from '../../../src/bench/peers/peer-latency.ts';
 import { ONNXRUNTIME } from '../../../src/bench/peers/onnxruntime-step.ts';
 import { betzErrorOf, betzErrorOfAsync } from '../../support/recording-errors.ts';
 
-const SIZES = { inputCount: 6, hiddenCounts: [4], warmStepCount: 12, pacedSeconds: 0.01, binMs: 1, seed: 1 };
+const SIZES = {
+  inputCount: 6,
+  hiddenCounts: [4],
+  spikeRate: 0.15,
+  warmStepCount: 12,
+  pacedSeconds: 0.01,
+  binMs: 1,
+  seed: 1,
+};
 
 /** Our own dependency, so that it is found as installed; the step is what the test makes of it. */
 function madeUpPeer(step: (features: Float32Array, output: Float32Array) => void): Peer {
