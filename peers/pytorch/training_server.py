@@ -17,7 +17,6 @@ import time
 import torch
 
 SLOW_RATE = 1e-3  # of src/tensor/optimiser.ts
-MODULES = {kind: kind.replace("-", "_") for kind in ("gru", "transformer", "rwkv", "mamba", "spiking-ssm")}
 
 
 def decoded(tensor: dict) -> torch.Tensor:
@@ -31,7 +30,7 @@ def encoded(tensor: torch.Tensor) -> str:
 
 class Training:
     def __init__(self, request: dict) -> None:
-        self.decode = importlib.import_module(MODULES[request["kind"]]).decode
+        self.decode = importlib.import_module(request["kind"].replace("-", "_")).decode
         self.config, self.parts, self.clip_norm = request["config"], request["parts"], request["clipNorm"]
         self.input, self.target, self.weight = (decoded(request[name]) for name in ("input", "target", "weight"))
         self.tensors, groups = {}, {}

@@ -40,6 +40,8 @@ export interface LatencyBenchRow {
   decoder: string;
   size: string;
   precision: Precision;
+  /** Spikes per neuron and bin while it was timed; null where there are no spiking neurons. */
+  spikeRate: number | null;
   /** Largest difference from the plain-loop reference, in units of the output's scale. */
   referenceError: number;
   warmUs: Distribution;
@@ -85,6 +87,7 @@ export function benchLatency(subjects: readonly BenchSubject[], options: TimingO
     decoder: kind.name,
     size,
     precision: precisionOf(model),
+    spikeRate: times.decoder.spikeRate ?? null,
     referenceError: times.referenceError,
     warmUs: distributionOf(times.warmUs),
     pacedUs: distributionOf(times.pacedUs),

@@ -7,6 +7,7 @@ import type { ParameterLayout, StepPlan, TrainingData } from '../calibration/gra
 import { Rng } from '../core/rng.ts';
 import type { DecoderKind } from '../decoders/decoder.ts';
 import { gru } from '../decoders/gru/index.ts';
+import { parseConfig } from '../decoders/parse-config.ts';
 
 export interface TrainingSizes {
   inputCount: number;
@@ -50,13 +51,14 @@ const WARM_UP_BINS = 10;
 /** Windows overlap: each starts this many bins after the one before, on average. */
 const BINS_PER_WINDOW = 10;
 
+/** @throws BetzError DEC_CONFIG_INVALID */
 export function createTrainingSubject(kind: DecoderKind, sizes: TrainingSizes): TrainingSubject {
   const { inputCount, windowBins, batchCount, seed } = sizes;
   const rng = new Rng(seed);
   const binCount = windowBins + BINS_PER_WINDOW * batchCount;
   const shape = { inputCount, outputCount: OUTPUT_COUNT };
   const width = kind === gru ? sizes.hiddenCount : sizes.width;
-  const config = kind.configSchema.parse({
+  const config = parseConfig(kind, {
     [kind === gru ? 'hiddenCount' : 'width']: width,
     inputDropout: 0,
     layerDropout: 0,

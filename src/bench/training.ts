@@ -55,12 +55,12 @@ const PROGRAM_MS_MAX = 60_000;
 /** Float32 sums in another order; where spikes are, a rounding can move one, and all that follows from it. */
 const PEER_ERROR_MAX: Record<GradientCheck, number> = { differences: 1e-3, 'plain loops': 2e-2 };
 
-/** @throws BetzError CAL_GRADIENT_WRONG, CAL_PEER_MISMATCH, CFG_PEER_BROKEN, CAL_THREAD_FAILED */
+/** @throws BetzError DEC_CONFIG_INVALID, CAL_GRADIENT_WRONG, CAL_PEER_MISMATCH, CFG_PEER_BROKEN, CAL_THREAD_FAILED */
 export async function benchTraining(options: TrainingBenchOptions): Promise<TrainingBenchRow[]> {
   const rows: TrainingBenchRow[] = [];
-  for (const kind of options.kinds) {
-    const subject = createTrainingSubject(kind, options);
-    options.onProgress?.(`${kind.name} ${subject.size}`);
+  const subjects = options.kinds.map((kind) => createTrainingSubject(kind, options));
+  for (const subject of subjects) {
+    options.onProgress?.(`${subject.kind.name} ${subject.size}`);
     rows.push(...(await benchSubject(subject, options)));
   }
   return rows;
@@ -73,7 +73,8 @@ async function benchSubject(
   const peers = options.peers.filter((peer) => peer.isInstalled());
   // A program of one thread is compared with one thread of ours.
   const isSingleNeeded = peers.some(({ hasThreads }) => !hasThreads);
-  const threadCounts = new Set([...(isSingleNeeded ? [1] : []), ...options.threadCounts]);
+  const wanted = [...(isSingleNeeded ? [1] : []), ...options.threadCounts];
+  const threadCounts = new Set(wanted.map((count) => Math.min(count, subject.plan.batchCount)));
   const entries: Entry[] = [];
   try {
     for (const threadCount of threadCounts) {

@@ -8,7 +8,7 @@ import type { StepPlan, TrainingData } from './gradient-shard.ts';
 import { decodingMetrics } from './metrics.ts';
 import { fitNormalisation } from './normalisation.ts';
 import type { Splits } from './splits.ts';
-import { clipSegments, WindowSampler } from './training-windows.ts';
+import { clipSegments, windowBinsFor, WindowSampler } from './training-windows.ts';
 import { refitDecoder, trainDecoder } from './training.ts';
 import type { Trained, Training, TrainingOptions, TrainingProgress } from './training.ts';
 
@@ -71,8 +71,8 @@ export async function calibrateByGradient(
     splits.train,
   );
   const data = normalise(recording, normalisation);
-  const sampler = new WindowSampler(clipSegments(recording.segments, splits.train), given.windowBins);
-  const { windowBins } = sampler;
+  const trainSegments = clipSegments(recording.segments, splits.train);
+  const windowBins = windowBinsFor(trainSegments, given.windowBins);
   const plan: StepPlan = {
     kind: kind.name,
     config,
@@ -109,7 +109,7 @@ export async function calibrateByGradient(
       kind,
       plan,
       options,
-      sampler,
+      sampler: new WindowSampler(trainSegments, windowBins),
       pool,
       kernels: host.makeKernels(),
       validate,

@@ -3,9 +3,10 @@
  * that, and report the last 20 % beside the ridge baseline.
  */
 import type { Clock } from '../core/clock.ts';
-import { BetzError } from '../core/errors.ts';
+import { assert } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { DecoderKind, Model } from '../decoders/decoder.ts';
+import { parseConfig } from '../decoders/parse-config.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { calibrateByGradient } from './calibrate-gradient.ts';
 import type { GradientHost } from './calibrate-gradient.ts';
@@ -133,6 +134,7 @@ async function fit(
     const { model, validationR2 } = fitKalman(recording, splits, host.makeKernels());
     return { fitted: model, stepCount: 0, validationR2, provenance: {} };
   }
+  assert(kind.name === 'wiener', `nothing here fits a decoder of kind '${kind.name}'`);
   const { model, penalty, validationR2 } = fitWiener(recording, splits);
   return { fitted: model, stepCount: 0, validationR2, provenance: { penalty } };
 }
@@ -168,18 +170,4 @@ function toModel(
     binMs: recording.binMs,
     provenance,
   };
-}
-
-function parseConfig(kind: DecoderKind, config: Readonly<Record<string, unknown>>): Model['config'] {
-  const parsed = kind.configSchema.safeParse(config);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new BetzError(
-    'DEC_CONFIG_INVALID',
-    `the ${kind.name} decoder cannot have these settings: ${issue.message}`,
-    {
-      value: `${issue.path.join('.')} in ${JSON.stringify(config)}`,
-      tip: 'See docs/decoders.md for the settings of each decoder and their ranges.',
-    },
-  );
 }

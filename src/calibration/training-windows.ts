@@ -1,5 +1,5 @@
 /** Which stretches of a recording a batch is made of: windows of equal length that contain no join. */
-import { BetzError } from '../core/errors.ts';
+import { assert, BetzError } from '../core/errors.ts';
 import type { Rng } from '../core/rng.ts';
 import type { Segment } from '../core/recording.ts';
 import type { BinRange } from './splits.ts';
@@ -19,38 +19,39 @@ export function clipSegments(segments: readonly Segment[], range: BinRange): Seg
     .filter(({ startBin, endBin }) => endBin > startBin);
 }
 
+/**
+ * The length of windows: what is wanted, or less where the recording is made of short trials.
+ * @throws BetzError CAL_SEGMENTS_TOO_SHORT
+ */
+export function windowBinsFor(segments: readonly Segment[], windowBinsWanted: number): number {
+  const lengths = segments.map(lengthOf);
+  const binTotal = lengths.reduce((sum, length) => sum + length, 0);
+  let windowBins = windowBinsWanted;
+  const coverage = (): number =>
+    lengths.reduce((sum, length) => sum + (length >= windowBins ? length : 0), 0) / binTotal;
+  while (windowBins > WINDOW_BINS_MIN && !(coverage() >= COVERAGE_MIN)) windowBins--;
+  if (coverage() > 0) return windowBins;
+  throw new BetzError('CAL_SEGMENTS_TOO_SHORT', 'no stretch of the recording is long enough to train on', {
+    value: `${Math.max(0, ...lengths)} bins without a join at most`,
+    tip: `A recurrent decoder needs stretches of ${WINDOW_BINS_MIN} bins or more: use kalman or wiener, or longer trials.`,
+  });
+}
+
 export class WindowSampler {
-  /** At most the length asked for; shorter when the recording is made of short trials. */
-  readonly windowBins: number;
   private readonly firstBins: number[] = [];
   private readonly startCounts: number[] = [];
   private startTotal = 0;
 
-  /** @throws BetzError CAL_SEGMENTS_TOO_SHORT */
-  constructor(segments: readonly Segment[], windowBinsWanted: number) {
-    const lengths = segments.map(({ startBin, endBin }) => endBin - startBin);
-    const binTotal = lengths.reduce((sum, length) => sum + length, 0);
-    let windowBins = windowBinsWanted;
-    const coverage = (): number =>
-      lengths.reduce((sum, length) => sum + (length >= windowBins ? length : 0), 0) / binTotal;
-    while (windowBins > WINDOW_BINS_MIN && !(coverage() >= COVERAGE_MIN)) windowBins--;
-    if (!(coverage() > 0)) {
-      throw new BetzError(
-        'CAL_SEGMENTS_TOO_SHORT',
-        'no stretch of the recording is long enough to train on',
-        {
-          value: `${Math.max(0, ...lengths)} bins without a join at most`,
-          tip: `A recurrent decoder needs stretches of ${WINDOW_BINS_MIN} bins or more: use kalman or wiener, or longer trials.`,
-        },
-      );
+  /** @param windowBins at most the length of the longest segment */
+  constructor(segments: readonly Segment[], windowBins: number) {
+    for (const segment of segments) {
+      const startCount = lengthOf(segment) - windowBins + 1;
+      if (startCount <= 0) continue;
+      this.firstBins.push(segment.startBin);
+      this.startCounts.push(startCount);
+      this.startTotal += startCount;
     }
-    this.windowBins = windowBins;
-    segments.forEach(({ startBin }, index) => {
-      if (lengths[index] < windowBins) return;
-      this.firstBins.push(startBin);
-      this.startCounts.push(lengths[index] - windowBins + 1);
-      this.startTotal += lengths[index] - windowBins + 1;
-    });
+    assert(this.startTotal > 0, 'no segment is as long as a window');
   }
 
   /** Fills `starts` with first bins, every possible window equally likely. */
@@ -65,4 +66,8 @@ export class WindowSampler {
       starts[i] = this.firstBins[segment] + offset;
     }
   }
+}
+
+function lengthOf({ startBin, endBin }: Segment): number {
+  return endBin - startBin;
 }

@@ -108,7 +108,11 @@ export async function refitDecoder(training: Training, { tensors, bestR2 }: Trai
     stepCount: refitStepCount,
     peakRate: peakRate * REFIT_RATE,
   };
-  return runCycle(training, cycle, () => bestR2);
+  const refitted = await runCycle(training, cycle, () => bestR2);
+  // A loss is checked before the step that it leads to: nothing has looked at what the last one made.
+  const isFinite = Object.values(refitted).every(({ data }) => data.every(Number.isFinite));
+  if (!isFinite) throw diverged(stepCount, cycle.peakRate);
+  return refitted;
 }
 
 interface Cycle {

@@ -85,6 +85,7 @@ function printSteps(options: LatencyOptions, benchOptions: LatencyBenchOptions):
     `One decoder step, microseconds. ${machineLine(machine)}`,
     `warm: ${options.steps} steps back to back; paced: one step every ${options.binMs} ms for ${options.seconds} s;`,
     'warmed: paced, with an untimed step just before each bin, as the runtime does; decoders take turns of 1 s',
+    ...rows.flatMap(rateLine),
     '',
     ...tableLines([
       ['decoder', 'size', 'weights', 'mode', 'p50', 'p90', 'p99', 'p99.9', 'max'],
@@ -92,6 +93,11 @@ function printSteps(options: LatencyOptions, benchOptions: LatencyBenchOptions):
     ]),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function rateLine({ decoder, precision, spikeRate }: LatencyBenchRow): string[] {
+  if (spikeRate === null) return [];
+  return [`${decoder}, ${precision}: fires in ${(100 * spikeRate).toFixed(1)} % of neurons and bins`];
 }
 
 function stepCells({ decoder, size, precision, ...times }: LatencyBenchRow): string[][] {

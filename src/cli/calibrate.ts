@@ -14,6 +14,7 @@ import { listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
 import { parseCount, parsePositive, parsePositiveInteger, parseSetting } from './option-parsers.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
 
 interface CalibrateOptions {
   recording: string;
@@ -72,6 +73,7 @@ async function runCalibrate(options: CalibrateOptions): Promise<void> {
     options.out ?? join('models', `${basename(path).replace(/\.[^.]+$/, '')}-${decoder}.safetensors`);
   const interrupt = listenForInterrupt('stopping; no model will be written');
   try {
+    refuseReplacing(path, out, 'the model would replace the recording');
     assertModelPathWritable(out);
     const result = await calibrateWithProgress(
       recording,

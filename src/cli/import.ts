@@ -50,6 +50,7 @@ function runImport(options: ImportOptions): void {
   const { from, kind, out } = options;
   findDecoderKind(kind);
   refuseReplacing(from, out, 'the model would replace the file it is made from');
+  refuseReplacing(options.config, out, 'the model would replace the config file');
   const config = parseImportConfig(readConfig(options.config));
   const file = readModelBytes(from);
   const { model, sources, ignored } = importModel(kind, file, config);

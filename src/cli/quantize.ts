@@ -66,6 +66,7 @@ export function quantizeCommand(): Command {
 function runQuantize(options: QuantizeOptions): void {
   const { model: path, out, recording, seconds } = options;
   refuseReplacing(path, out, 'the int8 model would replace the one it is made from');
+  if (recording !== undefined) refuseReplacing(recording, out, 'the int8 model would replace the recording');
   const file = readModelBytes(path);
   const model = decodeModel(file);
   const provenance = {

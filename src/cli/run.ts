@@ -26,6 +26,7 @@ import {
   parsePositiveInteger,
   parseSpeed,
 } from './option-parsers.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
 import { chooseSource } from './run-source.ts';
 import type { RunSource, RunSourceOptions } from './run-source.ts';
 import { SessionDisplay } from './session-display.ts';
@@ -108,6 +109,7 @@ Examples:
 async function runRun(options: RunOptions): Promise<void> {
   refuseBesideModel(options);
   refuseWithoutModel(options);
+  refuseStateInPlaceOf(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
   const source = chooseSource(options, loaded?.model);
@@ -211,11 +213,12 @@ async function runSession(
   try {
     const summary = await session.done;
     display.close();
+    const stream = options.json === undefined ? process.stdout : process.stderr;
+    stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`); // told even if the state cannot be saved
     if (saveState !== undefined && session.sealedState !== undefined) {
       writeStateFile(saveState, session.sealedState);
+      stream.write(`state     ${saveState}\n`);
     }
-    const stream = options.json === undefined ? process.stdout : process.stderr;
-    stream.write(`${summaryLines(summary, recordPath, saveState).join('\n')}\n`);
     return summary;
   } finally {
     display.close();
@@ -244,6 +247,15 @@ function refuseWithoutModel({ model, loadState, saveState }: RunOptions): void {
     given,
     'A state fits only the model that it was saved from: give that model.',
   );
+}
+
+/** @throws BetzError CFG_USAGE */
+function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOptions): void {
+  if (saveState === undefined) return;
+  if (model !== undefined) refuseReplacing(model, saveState, 'the state would replace the model');
+  if (recording !== undefined) refuseReplacing(recording, saveState, 'the state would replace the recording');
+  if (typeof record === 'string')
+    refuseReplacing(record, saveState, 'the state would replace the session recording');
 }
 
 /** What is decoded live is recorded unless told otherwise; a computation at full speed only when told to. */

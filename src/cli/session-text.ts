@@ -73,8 +73,7 @@ export function eventText(event: SessionEvent): string | undefined {
   }
 }
 
-/** @param statePath where the decoder's state was saved */
-export function summaryLines(summary: SessionSummary, recordPath?: string, statePath?: string): string[] {
+export function summaryLines(summary: SessionSummary, recordPath?: string): string[] {
   const { bins, binMs, seconds, source, model, samples } = summary;
   const { produced, received, lost, processed, dropped } = samples;
   const deadline = deadlineText(summary);
@@ -87,7 +86,6 @@ export function summaryLines(summary: SessionSummary, recordPath?: string, state
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`,
     ...(recordPath === undefined ? [] : [`recording ${recordPath}`]),
-    ...(statePath === undefined ? [] : [`state     ${statePath}`]),
   ];
 }
 

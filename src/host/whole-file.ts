@@ -6,18 +6,22 @@ import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BetzError } from '../core/errors.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
+const PERMISSION_BITS = 0o777;
+const NOT_A_FILE = 'it is not a file';
 
 /** How a kind of file tells what went wrong. */
 export interface WholeFileErrors {
@@ -49,7 +53,7 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
   const temporary = temporaryPath(target);
   let file: number;
   try {
-    file = openSync(temporary, 'wx');
+    file = openSync(temporary, 'wx', modeOf(target));
   } catch (cause) {
     throw errors.unwritable(path, errnoCode(cause), cause);
   }
@@ -84,6 +88,18 @@ export function assertWholeFileWritable(path: string, errors: WholeFileErrors): 
   }
 }
 
+/** Where a link leads to nothing. */
+function linkTarget(path: string): string | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isSymbolicLink() === true ? resolve(dirname(path), readlinkSync(path)) : undefined;
+}
+
+/** Of the file that is there: who may read it stays as it was. */
+function modeOf(target: string): number | undefined {
+  const stats = statSync(target, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : stats.mode & PERMISSION_BITS;
+}
+
 /** Where the path leads: through a link to the file behind it, so that the link stays a link. */
 function resolveTarget(path: string, errors: WholeFileErrors): string {
   if (path.endsWith('/')) throw errors.unwritable(path, NOT_A_FILE, undefined);
@@ -92,14 +108,12 @@ function resolveTarget(path: string, errors: WholeFileErrors): string {
     target = realpathSync(path);
   } catch (cause) {
     // Not there yet is as it should be; whether its folder is will show when the temporary file is made.
-    if (errnoCode(cause) === 'ENOENT') return path;
+    if (errnoCode(cause) === 'ENOENT') return linkTarget(path) ?? path;
     throw errors.unwritable(path, errnoCode(cause), cause);
   }
   if (!statSync(target).isFile()) throw errors.unwritable(path, NOT_A_FILE, undefined);
   return target;
 }
-
-const NOT_A_FILE = 'it is not a file';
 
 function temporaryPath(target: string): string {
   return join(dirname(target), `.betz-${randomUUID()}.tmp`);

@@ -1,16 +1,19 @@
 /** The decode thread of a session: makes the decoder, rehearses, and runs the loop until the ring is closed. */
 import { workerData } from 'node:worker_threads';
+import type { Decoder } from '../decoders/decoder.ts';
 import { decodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { openState, sealState } from '../decoders/state-file.ts';
+import type { StateOwner } from '../decoders/state-file.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { DecodeLoop } from './decode-loop.ts';
+import { transferError } from './error-transfer.ts';
 import { GarbageCounter } from './garbage-counter.ts';
 import { REAL_TIME_PRIORITY, requestRealTime } from './real-time-scheduling.ts';
 import { rehearse } from './rehearsal.ts';
 import { SessionMemory } from './session-memory.ts';
-import type { DecodeMessage, DecodeWorkerData } from './worker-messages.ts';
+import type { DecodeMessage, DecodeWorkerData, Sealing } from './worker-messages.ts';
 import { WorkerPort } from './worker-port.ts';
 import { collectYoungGarbage } from './young-generation.ts';
 
@@ -37,9 +40,14 @@ await port.serve(async () => {
   garbage.begin();
   loop.run();
   const garbageCollections = await garbage.end();
-  port.post({
-    kind: 'ended',
-    garbageCollections,
-    ...(state === undefined ? {} : { sealedState: sealState(decoder, { kind, ...state }) }),
-  });
+  const sealing = state === undefined ? {} : { sealing: sealed(decoder, { kind, ...state }) };
+  port.post({ kind: 'ended', garbageCollections, ...sealing });
 });
+
+function sealed(decoder: Decoder, owner: StateOwner): Sealing {
+  try {
+    return { state: sealState(decoder, owner) };
+  } catch (error) {
+    return { error: transferError(error) };
+  }
+}

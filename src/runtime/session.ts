@@ -12,6 +12,7 @@ import { compiledUrl } from '../host/compiled.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { DEFAULT_WAIT } from './arrival-waiter.ts';
 import type { WaitOptions } from './arrival-waiter.ts';
+import { restoreError } from './error-transfer.ts';
 import { RecordDrain } from './record-drain.ts';
 import { checkAccount, finalAccount, liveAccount } from './sample-account.ts';
 import type { SampleAccount } from './sample-account.ts';
@@ -26,6 +27,7 @@ import { WorkerHost } from './worker-host.ts';
 import type {
   DecodeMessage,
   DecodeWorkerData,
+  Sealing,
   SourceMessage,
   SourceWorkerData,
   StateExchange,
@@ -76,8 +78,6 @@ export class Session {
   readonly done: Promise<SessionSummary>;
   readonly stream: StreamInfo;
   readonly model: Model;
-  /** After the end, if it was asked for. */
-  sealedState: Uint8Array | undefined;
   private readonly parts: Parts;
   private readonly drain: RecordDrain;
   private readonly startNs: number;
@@ -87,6 +87,7 @@ export class Session {
   private stopTimer: NodeJS.Timeout | undefined;
   private samples: SampleAccount | undefined;
   private garbageCollections: number | null = null;
+  private sealing: Sealing | undefined;
   /** What was last told of in an event. */
   private readonly told = { nonFiniteBins: 0, recordsLost: 0, sinkLosses: new Map<SinkQueue, number>() };
 
@@ -191,6 +192,13 @@ export class Session {
     };
   }
 
+  /** The decoder's state after the end, if it was asked for. @throws BetzError DEC_STATE_NOT_FINITE */
+  get sealedState(): Uint8Array | undefined {
+    if (this.sealing === undefined) return undefined;
+    if ('error' in this.sealing) throw restoreError(this.sealing.error, 'IPC_DECODE_WORKER_DIED');
+    return this.sealing.state;
+  }
+
   /** Ends the source; everything behind it then ends by itself, or is ended. Idempotent. Resolves with `done`. */
   stop(): Promise<SessionSummary> {
     this.requestStop();
@@ -237,7 +245,7 @@ export class Session {
     await Promise.all([source.close(STOP_TIMEOUT_MS), decode.close(STOP_TIMEOUT_MS)]);
 
     this.garbageCollections = decoded?.garbageCollections ?? null;
-    this.sealedState = decoded?.sealedState;
+    this.sealing = decoded?.sealing;
     this.samples = finalAccount(account, memory.account, decoded !== undefined, stream.channels.length);
     try {
       checkAccount(this.samples);

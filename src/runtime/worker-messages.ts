@@ -24,6 +24,9 @@ export interface StateExchange {
   from?: Uint8Array;
 }
 
+/** What became of it at the end: a state that cannot be sealed is no reason to lose a session. */
+export type Sealing = { state: Uint8Array } | { error: TransferredError };
+
 /** To a worker: the session begins, or will not take place. */
 export type SessionCommand =
   { kind: 'begin'; plan: SessionPlan; buffers: SessionBuffers } | { kind: 'close' };
@@ -44,5 +47,5 @@ export type DecodeMessage =
   /** It waits for the first chunk. */
   | { kind: 'ready'; variant: KernelVariant; isRealTime: boolean }
   /** The last one. */
-  | { kind: 'ended'; garbageCollections: number; sealedState?: Uint8Array }
+  | { kind: 'ended'; garbageCollections: number; sealing?: Sealing }
   | Failed;

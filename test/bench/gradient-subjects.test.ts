@@ -3,6 +3,7 @@ import { gradientSubjects } from '../../src/bench/gradient-subjects.ts';
 import { simulatedCounts } from '../../src/bench/latency.ts';
 import { decoderKinds } from '../../src/decoders/registry.ts';
 import { loadKernels } from '../../src/host/load-kernels.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
 
 const OPTIONS = {
   inputCount: 40,
@@ -21,6 +22,16 @@ describe('decoders to time', () => {
     const subjects = gradientSubjects(OPTIONS);
     expect(subjects.map(({ kind }) => kind.name)).toEqual(names.flatMap((name) => [name, name]));
     expect(subjects.slice(0, 4).map(({ size }) => size)).toEqual(['40-8', '40-8', '40-16', '40-16']);
+  });
+
+  it('cannot spike in nearly every bin, and are refused then', () => {
+    const error = betzErrorOf(() => gradientSubjects({ ...OPTIONS, spikeRate: 0.9 }));
+    expect(error).toMatchObject({ code: 'CFG_SPIKE_RATE', value: 0.9 });
+  });
+
+  it('are refused in a size that a kind cannot have', () => {
+    const error = betzErrorOf(() => gradientSubjects({ ...OPTIONS, hiddenCounts: [5000] }));
+    expect(error.code).toBe('DEC_CONFIG_INVALID');
   });
 
   it.each([0.05, 0.15, 0.3])('spike about as often as is asked for: %d', (spikeRate) => {

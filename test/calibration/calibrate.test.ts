@@ -7,7 +7,7 @@ import { fitWiener } from '../../src/calibration/closed-form-wiener.ts';
 import { decodingMetrics } from '../../src/calibration/metrics.ts';
 import { splitBins } from '../../src/calibration/splits.ts';
 import type { TrainingOptions, TrainingProgress } from '../../src/calibration/training.ts';
-import type { BinnedRecording } from '../../src/core/recording.ts';
+import type { BinnedRecording, Segment } from '../../src/core/recording.ts';
 import { decodeModel, encodeModel } from '../../src/decoders/model-file.ts';
 import { decoderKinds } from '../../src/decoders/registry.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
@@ -119,6 +119,40 @@ describe('calibrate', () => {
     expect(stepCount - refitStepCount).toBe(Math.round((215 * 408) / (4 * 15)));
     expect(refitStepCount / stepCount).toBeCloseTo(0.138, 3);
     expect(model.provenance['training']).toMatchObject({ stepCount, windowBins: 20, clipNorm: 1 });
+  });
+
+  it('never learns across joins or from the test part, in either cycle', async () => {
+    // Long trials fill four fifths of the training part, and short ones the rest and all of the validation part: over both
+    // together the windows that suited the training part are too long for most trials.
+    const lengths = [...Array<number>(17).fill(20), ...Array<number>(28).fill(9), 8];
+    let endBin = 0;
+    const segments: Segment[] = lengths.map((length) => ({ startBin: endBin, endBin: (endBin += length) }));
+    expect(endBin).toBe(small.binCount);
+    const { fit } = splitBins(small.binCount);
+    const windows: { start: number; end: number }[] = [];
+    const watched: CalibrationHost = {
+      ...host,
+      makePool: async (kind, plan, data) => {
+        const pool = await host.makePool(kind, plan, data);
+        const run: typeof pool.run = (step, parameters, starts, gradient) => {
+          for (const start of starts) windows.push({ start, end: start + plan.windowBins });
+          return pool.run(step, parameters, starts, gradient);
+        };
+        return {
+          threadCount: 1,
+          run,
+          close: () => {
+            pool.close();
+          },
+        };
+      },
+    };
+    await calibrate({ ...small, segments }, { kind: 'gru', ...QUICK }, watched);
+    expect(windows).toHaveLength(20 * 4);
+    for (const { start, end } of windows) {
+      expect(end).toBeLessThanOrEqual(fit.endBin);
+      expect(segments.some(({ startBin, endBin }) => startBin <= start && end <= endBin)).toBe(true);
+    }
   });
 
   it('learns from the validation part when the choice is made, and not before', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clipSegments, WindowSampler } from '../../src/calibration/training-windows.ts';
+import { clipSegments, windowBinsFor, WindowSampler } from '../../src/calibration/training-windows.ts';
 import type { Segment } from '../../src/core/recording.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
@@ -40,11 +40,11 @@ describe('WindowSampler', () => {
         (lengths, wanted, seed) => {
           const segments = clipSegments(segmentsOf(lengths), { startBin: 3, endBin: 1000 });
           fc.pre(segments.some(({ startBin, endBin }) => endBin - startBin >= Math.min(wanted, 8)));
-          const sampler = new WindowSampler(segments, wanted);
-          expect(sampler.windowBins).toBeLessThanOrEqual(wanted);
-          expect(sampler.windowBins).toBeGreaterThanOrEqual(Math.min(wanted, 8));
-          for (const start of drawn(sampler, 50, seed)) {
-            const end = start + sampler.windowBins;
+          const windowBins = windowBinsFor(segments, wanted);
+          expect(windowBins).toBeLessThanOrEqual(wanted);
+          expect(windowBins).toBeGreaterThanOrEqual(Math.min(wanted, 8));
+          for (const start of drawn(new WindowSampler(segments, windowBins), 50, seed)) {
+            const end = start + windowBins;
             expect(segments.some(({ startBin, endBin }) => startBin <= start && end <= endBin)).toBe(true);
           }
         },
@@ -77,14 +77,14 @@ describe('WindowSampler', () => {
     ['as short as it may be, however little of the recording that is', [9, 5, 5, 5, 5, 5], 100, 8],
     ['as short as asked', [4, 4], 3, 3],
   ])('makes windows %s', (_what, lengths, wanted, windowBins) => {
-    expect(new WindowSampler(segmentsOf(lengths), wanted).windowBins).toBe(windowBins);
+    expect(windowBinsFor(segmentsOf(lengths), wanted)).toBe(windowBins);
   });
 
   it.each([
     ['trials of 7 bins', [7, 7, 7], '7 bins'],
     ['no segment at all', [], '0 bins'],
   ])('refuses %s', (_what, lengths, value) => {
-    const error = betzErrorOf(() => new WindowSampler(segmentsOf(lengths), 100));
+    const error = betzErrorOf(() => windowBinsFor(segmentsOf(lengths), 100));
     expect(error.code).toBe('CAL_SEGMENTS_TOO_SHORT');
     expect(error.value).toContain(value);
   });

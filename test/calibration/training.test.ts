@@ -231,6 +231,21 @@ describe('refitDecoder', () => {
     expect(run.batches).toEqual([]);
   });
 
+  it('ends with CAL_DIVERGED when its last step made weights that are not finite', async () => {
+    const run = new Run({ refitStepCount: 5 });
+    const training = run.training();
+    const pool: Training['pool'] = {
+      ...training.pool,
+      run: (step, parameters, starts, gradient) => {
+        const loss = training.pool.run(step, parameters, starts, gradient);
+        if (step === 100) gradient.fill(Number.NaN);
+        return loss;
+      },
+    };
+    const error = await betzErrorOfAsync(() => refitDecoder({ ...training, pool }, chosen));
+    expect(error.code).toBe('CAL_DIVERGED');
+  });
+
   it('ends with CAL_DIVERGED at a loss that is not finite', async () => {
     const run = new Run({ refitStepCount: 5 }, [0.5], (step, loss) => (step === 98 ? Number.NaN : loss));
     const error = await betzErrorOfAsync(() => refitDecoder(run.training(), chosen));

@@ -231,6 +231,33 @@ describe('a bad place for output', () => {
       expect(listing(cwd)).toEqual(['models', 'recordings']);
     }));
 
+  it.each([
+    ['the model', (): string[] => run('--model', goodModel(), '--save-state', goodModel())],
+    ['the recording', (): string[] => run('--model', goodModel(), '--save-state', goodRecording())],
+    [
+      'the session recording',
+      (): string[] => run('--model', goodModel(), '--record', 'a', '--save-state', './a'),
+    ],
+    ['the recording', (): string[] => calibrate('--decoder', 'wiener', '--out', goodRecording())],
+    [
+      'the recording',
+      (): string[] => [
+        ...['quantize', '--model', goodModel()],
+        ...['--recording', goodRecording(), '--out', goodRecording()],
+      ],
+    ],
+    [
+      'the config file',
+      (): string[] => [
+        ...['import', '--kind', 'gru', '--from', goodModel()],
+        ...['--config', goodRecording(), '--out', goodRecording()],
+      ],
+    ],
+  ])('is one that is read: nothing replaces %s', async (what, command) => {
+    const { message } = await expectRefused(command(), 2, 'CFG_USAGE');
+    expect(message).toContain(`would replace ${what}`);
+  });
+
   it('leaves folders alone that were there before', () =>
     inFolder(async (cwd) => {
       mkdirSync(join(cwd, 'recordings'));

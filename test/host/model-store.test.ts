@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -53,6 +54,22 @@ describe('model store', () => {
     expect(read.hash).toBe(written.hash);
     expect(written.bytes).toBe(readFileSync(path).length);
     expect(readdirSync(folder)).toEqual(['a.safetensors']);
+  });
+
+  it('writes where a link leads, also when nothing is there yet', () => {
+    const link = join(folder, 'link.safetensors');
+    symlinkSync('target.safetensors', link);
+    writeModelFile(link, model());
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readModelFile(join(folder, 'target.safetensors')).model).toEqual(model());
+  });
+
+  it('lets the same people read a model that it replaces', () => {
+    const path = join(folder, 'a.safetensors');
+    writeModelFile(path, model(1));
+    chmodSync(path, 0o600);
+    writeModelFile(path, model(2));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
   it('replaces an older model as a whole', () => {

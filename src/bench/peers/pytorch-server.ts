@@ -24,7 +24,7 @@ export function findPytorchPython(candidates: readonly string[] = PYTHONS): stri
 }
 
 export function pytorchPython(): string | null {
-  foundPython ??= findPytorchPython();
+  if (foundPython === undefined) foundPython = findPytorchPython();
   return foundPython;
 }
 
@@ -41,9 +41,10 @@ export class PytorchServer {
    */
   constructor(python: string, threadCount: number, script: string = SERVER) {
     const count = String(threadCount);
-    this.child = spawn(python, ['-B', script, count], {
+    this.child = spawn(python, [script, count], {
       env: {
         OMP_WAIT_POLICY: 'PASSIVE',
+        PYTHONDONTWRITEBYTECODE: '1', // the package's folder may be nobody's to write to
         ...process.env,
         OMP_NUM_THREADS: count,
         OPENBLAS_NUM_THREADS: count,

@@ -6,6 +6,6 @@ export interface AffineMap {
   readonly outputPtr: number;
   /** @param xPtr [cols] */
   apply(xPtr: number): void;
-  /** The same, and zeros in x cost nothing. @param xPtr [cols] */
+  /** The same, and zeros in x cost nothing (in int8: pairs of neighbours that are both zero). @param xPtr [cols] */
   applySparse(xPtr: number): void;
 }

@@ -1,5 +1,5 @@
 /**
- * The maps of a streaming step, y = W x + b: weights packed once, everything at a fixed place. A decoder makes them here and
+ * The maps of a streaming step, y = W x + b: weights packed once, everything at a fixed place. A decoder whose weights are tensors makes them here and
  * nowhere else, so that an int8 model and a run that counts operations need nothing of the kinds.
  */
 import type { Kernels } from '../../kernels/kernels.ts';

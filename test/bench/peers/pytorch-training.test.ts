@@ -29,15 +29,15 @@ const TINY: TrainingBenchOptions = {
 const PROCESS_MS = 60_000;
 const hasPytorch = pytorchPeer.isInstalled();
 
-/** A server of the given Python lines instead of ours, in any Python: it needs no PyTorch. */
+/** A server of the given lines instead of ours, run by Node: what is tested is our side. */
 async function withScript<T>(
   lines: readonly string[],
   use: (server: PytorchServer) => Promise<T>,
 ): Promise<T> {
   return inFolder(async (folder) => {
-    const script = join(folder, 'server.py');
+    const script = join(folder, 'server.mjs');
     writeFileSync(script, lines.join('\n'));
-    const server = new PytorchServer('python3', 1, script);
+    const server = new PytorchServer(process.execPath, 1, script);
     try {
       return await use(server);
     } finally {
@@ -94,7 +94,10 @@ describe.skipIf(!hasPytorch)('training in PyTorch', { timeout: PROCESS_MS }, () 
     const subject = createTrainingSubject(gru, TINY);
     const unknown = { ...subject, plan: { ...subject.plan, kind: 'lstm' } };
     const error = await betzErrorOfAsync(() => pytorchPeer.create(unknown, 1));
-    expect(error).toMatchObject({ code: 'CFG_PEER_BROKEN', value: "KeyError: 'lstm'" });
+    expect(error).toMatchObject({
+      code: 'CFG_PEER_BROKEN',
+      value: "ModuleNotFoundError: No module named 'lstm'",
+    });
   });
 });
 
@@ -110,13 +113,14 @@ describe('a program that is not here', () => {
   });
 });
 
-describe('a Python process', { timeout: PROCESS_MS }, () => {
+describe('the process of a peer', { timeout: PROCESS_MS }, () => {
   it('answers one line of JSON with another, on the threads it is told, which sleep when they wait', async () => {
     const lines = [
-      'import json, os, sys',
-      'told = [sys.argv[1]] + [os.environ[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")]',
-      'for line in sys.stdin:',
-      '    print(json.dumps([json.loads(line), *told]), flush=True)',
+      'import { createInterface } from "node:readline";',
+      'const { argv, env } = process;',
+      'const told = [argv[2], env.OMP_NUM_THREADS, env.OMP_WAIT_POLICY];',
+      'for await (const line of createInterface({ input: process.stdin }))',
+      '  console.log(JSON.stringify([JSON.parse(line), ...told]));',
     ];
     vi.stubEnv('OMP_WAIT_POLICY', undefined);
     await withScript(lines, async (server) => {
@@ -127,9 +131,9 @@ describe('a Python process', { timeout: PROCESS_MS }, () => {
   });
 
   it.each([
-    ['ends', ['raise SystemExit("out of memory")'], 'out of memory'],
-    ['ends without a word', ['pass'], 'it ended without a word'],
-    ['says something else', ['input()', 'print("hello")'], 'hello'],
+    ['ends', ['console.error("out of memory");', 'process.exit(1);'], 'out of memory'],
+    ['ends without a word', [''], 'it ended without a word'],
+    ['says something else', ['console.log("hello");', 'process.stdin.resume();'], 'hello'],
   ])('that %s is refused with what it said', async (_what, lines, value) => {
     const error = await withScript(lines, (server) => betzErrorOfAsync(() => server.ask({})));
     expect(error).toMatchObject({ code: 'CFG_PEER_BROKEN', value });
