@@ -19,22 +19,12 @@ import { version } from '../../host/version.ts';
 import { distributionOf } from '../distribution.ts';
 import type { Distribution } from '../distribution.ts';
 import { simulatedCounts } from '../latency.ts';
-import type { BenchSubject } from '../latency.ts';
+import type { BenchSubject, TimingOptions } from '../latency.ts';
 import { sleepUntilShortlyBefore, spinUntil } from '../pacing.ts';
 import { isPeerInstalled } from './load-peer.ts';
 import { createOnnxruntimeStep, createOnnxruntimeSyncStep, ONNXRUNTIME } from './onnxruntime-step.ts';
 import type { PeerStep } from './peer-step.ts';
 import { createTfjsWasmStep, TFJS_WASM } from './tfjs-step.ts';
-
-export interface PeerBenchOptions {
-  /** Steps timed back to back, per program. */
-  warmStepCount: number;
-  /** Seconds of pacing, per program. */
-  pacedSeconds: number;
-  binMs: number;
-  seed: number;
-  onProgress?: (line: string) => void;
-}
 
 export interface PeerLatencyRow {
   decoder: string;
@@ -92,7 +82,7 @@ export function kindsWithoutOnnx(subjects: readonly BenchSubject[]): string[] {
  */
 export async function benchPeers(
   subjects: readonly BenchSubject[],
-  options: PeerBenchOptions,
+  options: TimingOptions,
   all: readonly Peer[] = peers,
 ): Promise<PeerLatencyRow[]> {
   setFlagsFromString('--no-flush-bytecode'); // as in latency.ts
@@ -110,7 +100,7 @@ export async function benchPeers(
 async function benchSubject(
   subject: BenchSubject,
   installed: readonly Peer[],
-  options: PeerBenchOptions,
+  options: TimingOptions,
 ): Promise<PeerLatencyRow[]> {
   const { kind, size, model } = subject;
   const graph = onnxGraph(model, [kind]);
@@ -199,7 +189,7 @@ async function timeInTurns(
   steps: readonly PeerStep[],
   rows: readonly Float32Array[],
   outputCount: number,
-  { warmStepCount, pacedSeconds, binMs }: PeerBenchOptions,
+  { warmStepCount, pacedSeconds, binMs }: TimingOptions,
 ): Promise<Times[]> {
   const clock = new MonotonicClock();
   const output = new Float32Array(outputCount);
