@@ -43,7 +43,11 @@ export async function calibrateSeeds(
   const runs: SeedRun[] = [];
   for (const [index, seed] of seeds.entries()) {
     onRun(index);
-    const seeded = { ...options, training: { ...options.training, seed } };
+    const seeded = {
+      ...options,
+      training: { ...options.training, seed },
+      ...(runs.length === 0 ? {} : { baseline: runs[0].calibration.baseline }),
+    };
     runs.push({ seed, calibration: await calibrate(recording, seeded, host) });
   }
   const chosen = runs.reduce((best, run) =>
