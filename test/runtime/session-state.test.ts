@@ -1,6 +1,6 @@
 /** The decoder's state beyond a session: sealed at its end, and gone on from in the next. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { decoderKinds } from '../../src/decoders/registry.ts';
+import { decoderKinds, findDecoderKind } from '../../src/decoders/registry.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
 import { sealedStateBytes } from '../../src/decoders/state-file.ts';
 import { loadKernels } from '../../src/host/load-kernels.ts';
@@ -9,7 +9,7 @@ import { Session } from '../../src/runtime/session.ts';
 import type { StateExchange } from '../../src/runtime/worker-messages.ts';
 import { randomModel } from '../support/decoder-models.ts';
 import { linearRecording } from '../support/linear-recording.ts';
-import { betzErrorOfAsync } from '../support/recording-errors.ts';
+import { betzErrorOf, betzErrorOfAsync } from '../support/recording-errors.ts';
 import { MemorySink } from '../support/sessions.ts';
 import { runningWorkerCount } from '../support/workers.ts';
 
@@ -64,6 +64,29 @@ describe('a session that goes on from a sealed state', () => {
       expect(anew.outputs, 'the state matters').not.toEqual(after.outputs);
     },
   );
+
+  it('ends well, and has no state to give, when the state is not finite', async () => {
+    const kalman = findDecoderKind('kalman');
+    const config = kalman.configSchema.parse({ lagBins: 3 });
+    const random = randomModel(kalman, { inputCount: CHANNELS, outputCount: 2 }, config, 1);
+    const model = {
+      ...random,
+      features: { ...random.features, smoothing: 0 },
+      normalisation: { ...random.normalisation, featureScale: new Float32Array(CHANNELS).fill(1e4) },
+      binMs: recording.binMs,
+    };
+    // Finite in the last bin, and beyond float range once it is projected: it waits in the state and reaches no output.
+    const features = recording.features.slice();
+    features.fill(3e38, -CHANNELS);
+    const modelBytes = encodeModel(model);
+    const session = await Session.start({
+      source: { kind: 'replay', config: { recording: { ...recording, features }, speed: 'max' } },
+      modelBytes,
+      state: { modelHash: modelHash(modelBytes) },
+    });
+    expect(await session.done).toMatchObject({ bins: recording.binCount, nonFiniteBins: 0 });
+    expect(betzErrorOf(() => session.sealedState).code).toBe('DEC_STATE_NOT_FINITE');
+  });
 
   it('does not begin with the state of another model', async () => {
     const [kind] = decoderKinds;
