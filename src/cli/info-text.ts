@@ -8,6 +8,8 @@ export interface ModelInfo {
   model: Model;
   account: ModelAccount;
   stateBytes: number;
+  /** Of a pretrained model. */
+  readIn?: { latents: number; otherSessions: readonly string[] } | undefined;
   /** Where a recording was given. */
   measured?: MeasuredCost;
 }
@@ -22,12 +24,13 @@ export interface MeasuredCost {
 const NAME_WIDTH = 22;
 const PJ_PER_NJ = 1000;
 
-export function infoText({ model, account, stateBytes, measured }: ModelInfo): string[] {
+export function infoText({ model, account, stateBytes, readIn, measured }: ModelInfo): string[] {
   const { features, output, shape, binMs } = model;
   const smoothing = features.smoothing > 0 ? `, smoothed by ${features.smoothing}` : '';
   return [
     entry('decoder', `${model.kind}, ${account.precision}`),
     entry('input', `${shape.inputCount} channels, bins of ${binMs} ms${smoothing}`),
+    ...(readIn === undefined ? [] : [entry('read-in', readInText(readIn))]),
     entry('output', `${output.name} ${output.labels.join(', ')} in ${output.unit}`),
     entry('config', pairs(model.config)),
     entry('made', pairs(model.provenance)),
@@ -44,6 +47,11 @@ export function infoText({ model, account, stateBytes, measured }: ModelInfo): s
     ...account.stateUpdates.map((update) => entry(`  ${update.name}`, scalarText(update))),
     ...(measured === undefined ? [] : ['', ...measuredText(measured, account)]),
   ];
+}
+
+function readInText({ latents, otherSessions }: NonNullable<ModelInfo['readIn']>): string {
+  const others = otherSessions.length === 0 ? '' : `, also for ${otherSessions.join('; ')}`;
+  return `to ${latents} latents of a shared core${others}`;
 }
 
 function measuredText(

@@ -6,6 +6,7 @@ import type { Model } from '../decoders/decoder.ts';
 import { stateUpdateEnergyPj, synapticEnergyPj } from '../decoders/energy.ts';
 import { accountModel } from '../decoders/model-account.ts';
 import type { ModelAccount } from '../decoders/model-account.ts';
+import { mergeReadIn } from '../decoders/read-in.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { readModelFile } from '../host/model-store.ts';
@@ -36,13 +37,20 @@ export function infoCommand(): Command {
 }
 
 function runInfo(path: string, { recording, json }: InfoOptions): void {
-  const { model } = readModelFile(path);
-  const kind = findDecoderKind(model.kind);
+  const { model: read } = readModelFile(path);
+  const kind = findDecoderKind(read.kind);
+  const model = mergeReadIn(read, kind); // what a step computes
   const account = accountModel(model, kind);
   const { stateBytes } = kind.createDecoder(model, loadKernels());
-  const info: ModelInfo = { model, account, stateBytes };
+  const info: ModelInfo = { model, account, stateBytes, readIn: describeReadIn(read) };
   if (recording !== undefined) info.measured = measure(model, account, recording);
   process.stdout.write(json ? `${JSON.stringify(report(path, info))}\n` : `${infoText(info).join('\n')}\n`);
+}
+
+/** Of a pretrained model. */
+function describeReadIn({ readIn, sessions = [] }: Model): ModelInfo['readIn'] {
+  if (readIn === undefined) return undefined;
+  return { latents: readIn.weight.shape[0], otherSessions: sessions.map(({ name }) => name) };
 }
 
 function measure(model: Model, account: ModelAccount, path: string): MeasuredCost {
@@ -59,7 +67,7 @@ function measure(model: Model, account: ModelAccount, path: string): MeasuredCos
   };
 }
 
-function report(path: string, { model, account, stateBytes, measured }: ModelInfo): object {
+function report(path: string, { model, account, stateBytes, readIn, measured }: ModelInfo): object {
   const { kind, config, shape, output, binMs, provenance } = model;
   const { precision, parameterCount, float32Bytes, int8Bytes, ...operations } = account;
   return {
@@ -69,6 +77,7 @@ function report(path: string, { model, account, stateBytes, measured }: ModelInf
     smoothing: model.features.smoothing,
     output,
     binMs,
+    readIn: readIn ?? null,
     provenance,
     precision,
     parameters: parameterCount,

@@ -89,14 +89,36 @@ export interface Normalisation {
   outputScale: Float32Array;
 }
 
+/** A session's map from its normalised channels to the inputs ("latents") of a core that sessions share: weight z + bias. */
+export interface ReadIn {
+  /** [latentCount, inputCount] */
+  weight: TensorData;
+  /** [latentCount] */
+  bias: TensorData;
+}
+
+/** What a model keeps of a session that its core was trained on: enough to decode it, or to begin another from it. */
+export interface SessionReadIn {
+  name: string;
+  /** [inputCount] of that session */
+  channelLabels: readonly string[];
+  featureMean: Float32Array;
+  featureScale: Float32Array;
+  readIn: ReadIn;
+}
+
 /** Everything needed to make a decoder; what a model file holds. */
 export interface Model {
   kind: string;
   /** Validated by the kind's configSchema. */
   config: Readonly<Record<string, unknown>>;
   shape: DecoderShape;
-  /** Exactly the tensors that the kind's `parameters` lists. */
+  /** Exactly the tensors that the kind's `parameters` lists for `coreShape(model)`. */
   tensors: Tensors;
+  /** Of the session that is decoded, before the core; absent: the core takes the normalised channels themselves. */
+  readIn?: ReadIn;
+  /** The other sessions that the core was trained on, oldest first; only beside a `readIn`. */
+  sessions?: readonly SessionReadIn[];
   normalisation: Normalisation;
   features: {
     name: 'spikeCounts';
@@ -108,6 +130,12 @@ export interface Model {
   binMs: number;
   /** How the model came to be; free of anything that a decoder needs. */
   provenance: Readonly<Record<string, unknown>>;
+}
+
+/** Names of a map's tensors. */
+export interface AffineNames {
+  weight: string;
+  bias: string;
 }
 
 /** What suits a kind in training where the defaults of calibration/calibrate-gradient.ts do not. */
@@ -127,6 +155,8 @@ export interface DecoderKind {
   /** 'gradient': trained through `sequence`; 'closedForm': fitted by calibration in one go. */
   readonly training: 'gradient' | 'closedForm';
   readonly trainingHints?: TrainingHints;
+  /** Of kinds that are trained by gradient: the affine maps of the features and to the outputs, by their tensors' names. */
+  readonly ends?: { input: AffineNames; readout: AffineNames };
   /** What every number of a saved state is, for whoever checks one. */
   readonly stateNumbers: 'float32' | 'float64';
   /** Names and shapes of the learned tensors. @param config valid by configSchema */

@@ -10,6 +10,7 @@ import type { MapAccount, ScalarOperations, StateUpdate } from './account.ts';
 import type { DecoderKind, Model } from './decoder.ts';
 import { precisionOf, quantisedNames } from './quantise-model.ts';
 import type { Precision } from './quantise-model.ts';
+import { mergeReadIn } from './read-in.ts';
 
 export interface ModelAccount {
   precision: Precision;
@@ -30,7 +31,9 @@ export interface ModelAccount {
 
 const FLOAT_BYTES = 4;
 
-export function accountModel(model: Model, kind: DecoderKind): ModelAccount {
+/** A read-in counts as part of the first map, as it does in a step. */
+export function accountModel(original: Model, kind: DecoderKind): ModelAccount {
+  const model = mergeReadIn(original, kind);
   const account = kind.account(model.config, model.shape);
   const { maps, stateUpdates } = account;
   const parameterCount = Object.values(model.tensors).reduce((sum, { data }) => sum + data.length, 0);

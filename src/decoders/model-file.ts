@@ -12,6 +12,7 @@ import type { DecoderKind, Model } from './decoder.ts';
 import { checkTensors, tensorsFromStored, tensorsToStore } from './model-tensors.ts';
 import { decoderKinds, findDecoderKind } from './registry.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { sessionLabels } from './session-tensors.ts';
 
 const MODEL_FORMAT = 'betz-model';
 const MODEL_FORMAT_VERSION = '1';
@@ -27,6 +28,10 @@ const METADATA = {
   output: z.strictObject({ name: z.string().min(1), labels: z.array(z.string()), unit: z.string() }),
   binMs: z.number().positive().max(10_000),
   provenance: z.record(z.string(), z.unknown()),
+  /** Absent: the core takes the channels themselves. */
+  sessions: z
+    .array(z.strictObject({ name: z.string(), channelLabels: z.array(z.string()).max(65536) }))
+    .max(4096),
 } as const;
 
 /**
@@ -55,6 +60,7 @@ export function encodeModel(
     ['bin_ms', canonicalJson(model.binMs)],
     ['provenance', canonicalJson(model.provenance)],
   ]);
+  if (model.readIn !== undefined) metadata.set('sessions', canonicalJson(sessionLabels(model)));
   return writeSafetensors(tensorsToStore(model), metadata);
 }
 
@@ -66,11 +72,12 @@ export function decodeModel(file: Uint8Array, kinds: readonly DecoderKind[] = de
   const shape = parse(metadata, 'shape', METADATA.shape);
   const config = parse(metadata, 'config', kind.configSchema);
   checkArchitecture(metadata, { kind: kind.name, config, shape });
+  const sessions = metadata.has('sessions') ? parse(metadata, 'sessions', METADATA.sessions) : undefined;
   const model: Model = {
     kind: kind.name,
     config,
     shape,
-    ...tensorsFromStored(tensors, kind, { config, shape }),
+    ...tensorsFromStored(tensors, kind, { config, shape }, sessions),
     features: parse(metadata, 'features', METADATA.features),
     output: parse(metadata, 'output', METADATA.output),
     binMs: parse(metadata, 'bin_ms', METADATA.binMs),

@@ -1,12 +1,15 @@
 /**
  * The tensors of a model file: those of the kind under their own names, `normalisation.*`, and in an int8 model
- * `int8_scales.*` beside each int8 matrix (docs/formats.md, "Model file").
+ * `int8_scales.*` beside each int8 matrix; the read-ins of session-tensors.ts (docs/formats.md, "Model file").
  */
 import { BetzError } from '../core/errors.ts';
 import type { DecoderKind, Model, Normalisation, TensorData } from './decoder.ts';
 import { INT8_MAX, int8Tensor } from './int8-tensor.ts';
+import { coreShape } from './read-in.ts';
 import { precisionOf, quantisedNames } from './quantise-model.ts';
 import { toFloat32, toInt8 } from './safetensors.ts';
+import { checkSessions, sessionTensors, takeSessions } from './session-tensors.ts';
+import type { SessionLabels } from './session-tensors.ts';
 import type { StoredTensor, WritableTensor } from './safetensors.ts';
 
 /** Tensor names of the normalisation, beside those of the kind. */
@@ -25,7 +28,10 @@ function scalesName(name: string): string {
  * What is written: float32 first, then int8, so that every number lies at a multiple of its size; by name within each.
  */
 export function tensorsToStore(model: Model): Map<string, WritableTensor> {
-  const floats: [string, WritableTensor][] = normalisationTensors(model.normalisation);
+  const floats: [string, WritableTensor][] = [
+    ...normalisationTensors(model.normalisation),
+    ...sessionTensors(model),
+  ];
   const bytes: [string, WritableTensor][] = [];
   for (const [name, { shape, data, int8 }] of Object.entries(model.tensors)) {
     if (int8 === undefined) {
@@ -47,7 +53,8 @@ export function tensorsFromStored(
   stored: ReadonlyMap<string, StoredTensor>,
   kind: DecoderKind,
   model: Pick<Model, 'config' | 'shape'>,
-): Pick<Model, 'tensors' | 'normalisation'> {
+  labels: SessionLabels,
+): Pick<Model, 'tensors' | 'normalisation' | 'readIn' | 'sessions'> {
   const rest = new Map(stored);
   const take = (name: string): StoredTensor => {
     const tensor = rest.get(name);
@@ -62,6 +69,7 @@ export function tensorsFromStored(
     outputMean: vector(NORMALISATION_NAMES.outputMean),
     outputScale: vector(NORMALISATION_NAMES.outputScale),
   };
+  const readIns = takeSessions((name) => toFloat32(name, take(name)), labels);
   const tensors = new Map<string, TensorData>();
   if ([...stored.values()].some(({ dtype }) => dtype === 'I8')) {
     for (const name of quantisedNames(kind, model.config, model.shape)) {
@@ -75,7 +83,7 @@ export function tensorsFromStored(
     }
   }
   for (const [name, tensor] of rest) tensors.set(name, toFloat32(name, tensor));
-  return { tensors: Object.fromEntries(tensors), normalisation };
+  return { tensors: Object.fromEntries(tensors), normalisation, ...readIns };
 }
 
 /**
@@ -83,9 +91,10 @@ export function tensorsFromStored(
  * @throws BetzError DEC_MODEL_TENSOR_*, DEC_MODEL_SHAPE_MISMATCH, DEC_MODEL_VALUE_NOT_FINITE, DEC_MODEL_*_INVALID
  */
 export function checkTensors(model: Model, kind: DecoderKind): void {
+  checkSessions(model, kind, checkTensor);
   const { inputCount, outputCount } = model.shape;
   const expected = new Map(
-    kind.parameters(model.config, model.shape).map(({ name, shape }) => [name, shape]),
+    kind.parameters(model.config, coreShape(model)).map(({ name, shape }) => [name, shape]),
   );
   for (const name of Object.keys(model.tensors)) {
     if (!expected.has(name)) {

@@ -7,6 +7,7 @@
 import { BetzError } from '../core/errors.ts';
 import type { DecoderKind, DecoderShape, Model } from './decoder.ts';
 import { quantiseRows } from './int8-tensor.ts';
+import { mergeReadIn } from './read-in.ts';
 import { findDecoderKind } from './registry.ts';
 
 export type Precision = 'float32' | 'int8';
@@ -28,9 +29,10 @@ export function quantisedNames(
   return new Set(maps.map(({ name }) => name));
 }
 
-/** @throws BetzError DEC_QUANTISE_KIND, DEC_QUANTISE_PRECISION */
-export function quantiseModel(model: Model): Model {
-  const kind = findDecoderKind(model.kind);
+/** A read-in is merged into the first map. @throws BetzError DEC_QUANTISE_KIND, DEC_QUANTISE_PRECISION */
+export function quantiseModel(original: Model): Model {
+  const kind = findDecoderKind(original.kind);
+  const model = mergeReadIn(original, kind);
   if (kind.training !== 'gradient') {
     throw new BetzError('DEC_QUANTISE_KIND', `a '${model.kind}' model has no int8 form`, {
       value: model.kind,

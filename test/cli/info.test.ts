@@ -53,6 +53,7 @@ describe('betz info', () => {
       stateBytes: 16,
       denseOperations: GRU_WEIGHTS,
       stateUpdateTotal: { multiplications: 8, additions: 20, functions: 12 },
+      readIn: null,
       measured: null,
       model: 'gru',
     });

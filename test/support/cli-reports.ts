@@ -47,6 +47,7 @@ export const infoReport = z.strictObject({
   smoothing: z.number(),
   output: z.strictObject({ name: z.string(), labels: z.array(z.string()), unit: z.string() }),
   binMs: z.number(),
+  readIn: z.strictObject({ latents: count, otherSessions: z.array(z.string()) }).nullable(),
   provenance: z.record(z.string(), z.unknown()),
   precision: z.enum(['float32', 'int8']),
   parameters: count,

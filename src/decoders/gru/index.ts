@@ -9,6 +9,10 @@ export const gru: DecoderKind = {
   name: 'gru',
   configSchema: gruConfigSchema,
   training: 'gradient',
+  ends: {
+    input: { weight: 'rnn.weight_ih_l0', bias: 'rnn.bias_ih_l0' },
+    readout: { weight: 'readout.weight', bias: 'readout.bias' },
+  },
   stateNumbers: 'float32',
   parameters: (config, shape) => gruParameters(gruConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>

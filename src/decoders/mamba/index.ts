@@ -11,6 +11,10 @@ export const mamba: DecoderKind = {
   name: 'mamba',
   configSchema: mambaConfigSchema,
   training: 'gradient',
+  ends: {
+    input: { weight: 'embedding.weight', bias: 'embedding.bias' },
+    readout: { weight: 'readout.weight', bias: 'readout.bias' },
+  },
   stateNumbers: 'float32',
   parameters: (config, shape) => mambaParameters(mambaConfigSchema.parse(config), shape),
   initialise: (config, shape, rng) => initialiseMamba(mambaConfigSchema.parse(config), shape, rng),

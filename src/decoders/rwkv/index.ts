@@ -12,6 +12,10 @@ export const rwkv: DecoderKind = {
   name: 'rwkv',
   configSchema: rwkvConfigSchema,
   training: 'gradient',
+  ends: {
+    input: { weight: 'embedding.weight', bias: 'embedding.bias' },
+    readout: { weight: 'readout.weight', bias: 'readout.bias' },
+  },
   stateNumbers: 'float32',
   // Chosen on the validation part of StevensonV2: 4e-3 learns too slowly, from 1.2e-2 on it is no better.
   trainingHints: { peakRate: 7e-3 },

@@ -26,7 +26,7 @@ function normalisedRow(model: Model, features: Float32Array, bin: number): Float
 }
 
 /**
- * Runs `step` on the normalised features of every bin and scales what it gives to the model's unit.
+ * Runs `step` on the normalised features of every bin, or the latents that the read-in makes of them, and scales what it gives to the model's unit.
  * @param step [inputCount] -> [outputCount], normalised
  * @returns [bins x outputCount]
  */
@@ -36,11 +36,13 @@ export function referenceOutputs(
   binCount: number,
   step: (x: Float64Array) => ArrayLike<number>,
 ): Float32Array {
+  const { readIn } = model;
   const { outputMean, outputScale } = model.normalisation;
   const { outputCount } = model.shape;
   const outputs = new Float32Array(binCount * outputCount);
   for (let bin = 0; bin < binCount; bin++) {
-    const y = step(normalisedRow(model, features, bin));
+    const z = normalisedRow(model, features, bin);
+    const y = step(readIn === undefined ? z : affine(readIn.weight, readIn.bias, z));
     for (let o = 0; o < outputCount; o++)
       outputs[bin * outputCount + o] = y[o] * outputScale[o] + outputMean[o];
   }

@@ -12,6 +12,10 @@ export const spikingSsm: DecoderKind = {
   name: 'spiking-ssm',
   configSchema: spikingSsmConfigSchema,
   training: 'gradient',
+  ends: {
+    input: { weight: 'embedding.weight', bias: 'embedding.bias' },
+    readout: { weight: 'readout.weight', bias: 'readout.bias' },
+  },
   stateNumbers: 'float32',
   parameters: (config, shape) => spikingSsmParameters(spikingSsmConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>

@@ -12,6 +12,10 @@ export const transformer: DecoderKind = {
   name: 'transformer',
   configSchema: transformerConfigSchema,
   training: 'gradient',
+  ends: {
+    input: { weight: 'embedding.weight', bias: 'embedding.bias' },
+    readout: { weight: 'readout.weight', bias: 'readout.bias' },
+  },
   stateNumbers: 'float32',
   parameters: (config, shape) => transformerParameters(transformerConfigSchema.parse(config), shape),
   initialise: (config: Model['config'], shape: DecoderShape, rng: Rng) =>

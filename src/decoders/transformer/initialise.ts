@@ -3,9 +3,9 @@
  * 2010 (bound sqrt(6 / (3E + E))), attention biases 0; other maps uniform in +-1/sqrt(inputs); norms gain 1, bias 0.
  */
 import type { Rng } from '../../core/rng.ts';
-import type { DecoderShape, TensorData, Tensors } from '../decoder.ts';
+import type { AffineNames, DecoderShape, TensorData, Tensors } from '../decoder.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerParameters } from './transformer.ts';
-import type { AffineNames, TransformerConfig } from './transformer.ts';
+import type { TransformerConfig } from './transformer.ts';
 
 export function initialiseTransformer(config: TransformerConfig, shape: DecoderShape, rng: Rng): Tensors {
   const { width, layerCount, feedForwardCount } = config;

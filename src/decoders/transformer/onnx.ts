@@ -7,11 +7,11 @@
  */
 import { NORM_EPSILON } from '../../tensor/engine.ts';
 import { rotaryTable } from '../../tensor/rotary.ts';
-import type { Model } from '../decoder.ts';
+import type { AffineNames, Model } from '../decoder.ts';
 import { denseMap, inputMap, modelTensor, outputMap } from '../onnx/model-maps.ts';
 import type { StepGraph, Value } from '../onnx/step-graph.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerConfigSchema } from './transformer.ts';
-import type { AffineNames, TransformerConfig } from './transformer.ts';
+import type { TransformerConfig } from './transformer.ts';
 
 /** Added to the score of a place where no bin has been yet: its weight is 0. */
 const ABSENT = -1e30;

@@ -7,7 +7,7 @@ import { rotaryFrequencies } from '../../tensor/rotary.ts';
 import type { Model, Tensors } from '../decoder.ts';
 import { affine, referenceOutputs } from '../shared/reference-math.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerConfigSchema } from './transformer.ts';
-import type { AffineNames } from './transformer.ts';
+import type { AffineNames } from '../decoder.ts';
 
 /** A bin's key and value, each [E], and its position. */
 interface Entry {

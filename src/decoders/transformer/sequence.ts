@@ -1,8 +1,8 @@
 /** The differentiable sequence form: the first bin of a sequence has position 0 and nothing before it. */
 import type { Operations, Tensor } from '../../tensor/engine.ts';
-import type { SequenceForm } from '../decoder.ts';
+import type { AffineNames, SequenceForm } from '../decoder.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT } from './transformer.ts';
-import type { AffineNames, TransformerConfig } from './transformer.ts';
+import type { TransformerConfig } from './transformer.ts';
 
 /** @param input [T, B, I] */
 export function transformerSequence(

@@ -11,13 +11,13 @@ import { attentionRingCount, attentionStepScratchCount } from '../../kernels/exp
 import type { Kernels } from '../../kernels/kernels.ts';
 import { NORM_EPSILON } from '../../tensor/engine.ts';
 import { rotaryTable } from '../../tensor/rotary.ts';
-import type { Decoder, Model } from '../decoder.ts';
+import type { AffineNames, Decoder, Model } from '../decoder.ts';
 import { denseMap, inputMap, outputMap } from '../shared/decoder-maps.ts';
 import type { AffineMap } from '../shared/affine-map.ts';
 import { ArenaState } from '../shared/arena-state.ts';
 import { WorkingSet } from '../shared/working-set.ts';
 import { EMBEDDING, FINAL_NORM, layerNames, READOUT, transformerConfigSchema } from './transformer.ts';
-import type { AffineNames, TransformerConfig } from './transformer.ts';
+import type { TransformerConfig } from './transformer.ts';
 
 interface Norm {
   gainPtr: number;

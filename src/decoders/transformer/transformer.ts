@@ -23,7 +23,7 @@
  *   norm.weight [E], norm.bias [E], readout.weight [O, E], readout.bias [O].
  */
 import { z } from 'zod';
-import type { DecoderShape, ParameterSpec } from '../decoder.ts';
+import type { AffineNames, DecoderShape, ParameterSpec } from '../decoder.ts';
 
 export const transformerConfigSchema = z
   .strictObject({
@@ -46,12 +46,6 @@ export const transformerConfigSchema = z
     path: ['headCount'],
   });
 export type TransformerConfig = z.infer<typeof transformerConfigSchema>;
-
-/** Names of a tensor pair. */
-export interface AffineNames {
-  weight: string;
-  bias: string;
-}
 
 export interface LayerNames {
   norm1: AffineNames;
