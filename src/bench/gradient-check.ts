@@ -30,7 +30,7 @@ export function plainLoopGradient(subject: TrainingSubject, threadCount: number)
   const gradient = new Float32Array(parameters.length);
   let loss = 0;
   for (const part of splitBatch(plan.batchCount, threadCount)) {
-    const shard = new GradientShard(referenceKernels(TRAINING_MEMORY_BYTES), kind, plan, data, part);
+    const shard = new GradientShard(referenceKernels(TRAINING_MEMORY_BYTES), kind, plan, [data], part);
     const share = new Float32Array(parameters.length);
     loss += shard.run(0, parameters, starts, share);
     for (let i = 0; i < share.length; i++) gradient[i] += share[i];

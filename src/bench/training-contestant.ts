@@ -1,6 +1,6 @@
 /** A program that takes training steps, and ours. */
 import type { GradientPool } from '../calibration/gradient-pool.ts';
-import { updateGroups } from '../calibration/gradient-shard.ts';
+import { updateGroups } from '../calibration/step-plan.ts';
 import { createGradientPool } from '../host/gradient-workers.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { version } from '../host/version.ts';
@@ -72,7 +72,7 @@ export async function createOurTraining(
   threadCount: number,
 ): Promise<OurTraining> {
   const { kind, plan, data } = subject;
-  const pool = await createGradientPool(kind, plan, data, { threadCount, variant });
+  const pool = await createGradientPool(kind, plan, [data], { threadCount, variant });
   return new OurTraining(subject, pool, variant);
 }
 

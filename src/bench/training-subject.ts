@@ -2,8 +2,8 @@
  * What a training step is timed on: a decoder with random weights and windows of random data, the same for every program.
  * Dropout is off, because its masks are each program's own.
  */
-import { layoutParameters } from '../calibration/gradient-shard.ts';
-import type { ParameterLayout, StepPlan, TrainingData } from '../calibration/gradient-shard.ts';
+import { layoutParameters } from '../calibration/step-plan.ts';
+import type { ParameterLayout, StepPlan, TrainingData } from '../calibration/step-plan.ts';
 import { Rng } from '../core/rng.ts';
 import type { DecoderKind } from '../decoders/decoder.ts';
 import { gru } from '../decoders/gru/index.ts';

@@ -4,7 +4,7 @@ import type { Decoder, DecoderKind, Model, Normalisation, Tensors } from '../dec
 import type { Kernels } from '../kernels/kernels.ts';
 import { decodeRange } from './decode-range.ts';
 import type { GradientPool } from './gradient-pool.ts';
-import type { StepPlan, TrainingData } from './gradient-shard.ts';
+import type { StepPlan, TrainingData } from './step-plan.ts';
 import { decodingMetrics } from './metrics.ts';
 import { fitNormalisation } from './normalisation.ts';
 import type { Splits } from './splits.ts';
@@ -15,7 +15,13 @@ import type { Trained, Training, TrainingOptions, TrainingProgress } from './tra
 export interface GradientHost {
   /** A fresh kernel instance with memory of its own. */
   makeKernels(): Kernels;
-  makePool(kind: DecoderKind, plan: StepPlan, data: TrainingData): Promise<GradientPool>;
+  /** @param fixed what is not learned */
+  makePool(
+    kind: DecoderKind,
+    plan: StepPlan,
+    data: readonly TrainingData[],
+    fixed?: Tensors,
+  ): Promise<GradientPool>;
   yieldToHost(): Promise<void>;
 }
 
@@ -103,7 +109,7 @@ export async function calibrateByGradient(
     const outputs = decodeRange(decoder, { features: rawCounts(recording) }, recording, splits.validation);
     return decodingMetrics(recording.target, outputs, splits.validation).r2Mean;
   };
-  const pool = await host.makePool(kind, plan, data);
+  const pool = await host.makePool(kind, plan, [data]);
   try {
     const training: Training = {
       kind,

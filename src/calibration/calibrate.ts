@@ -13,7 +13,7 @@ import type { GradientHost } from './calibrate-gradient.ts';
 import { fitKalman } from './closed-form-kalman.ts';
 import { fitWiener } from './closed-form-wiener.ts';
 import { decodeRange } from './decode-range.ts';
-import { layoutParameters } from './gradient-shard.ts';
+import { layoutParameters } from './step-plan.ts';
 import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
 import { expectMovement } from './normalisation.ts';

@@ -2,10 +2,10 @@
  * The threads of a training step. The gradient is summed in the order of the threads, so the same seed and thread
  * count give the same bits.
  */
-import type { DecoderKind } from '../decoders/decoder.ts';
+import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { GradientShard } from './gradient-shard.ts';
-import type { StepPlan, TrainingData } from './gradient-shard.ts';
+import type { StepPlan, TrainingData } from './step-plan.ts';
 
 export interface GradientPool {
   readonly threadCount: number;
@@ -23,9 +23,10 @@ export function createLocalPool(
   kernels: Kernels,
   kind: DecoderKind,
   plan: StepPlan,
-  data: TrainingData,
+  data: readonly TrainingData[],
+  fixed?: Tensors,
 ): GradientPool {
-  const shard = new GradientShard(kernels, kind, plan, data, { start: 0, count: plan.batchCount });
+  const shard = new GradientShard(kernels, kind, plan, data, { start: 0, count: plan.batchCount }, fixed);
   return {
     threadCount: 1,
     run: (step, parameters, starts, gradient) => shard.run(step, parameters, starts, gradient),

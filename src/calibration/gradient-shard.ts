@@ -2,75 +2,15 @@
  * One thread's part of a training step: gathers its windows of the batch, runs the decoder's sequence form forward
  * and backward, and gives the gradient as one flat vector. Every thread holds its own kernels and memory.
  */
+import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import type { Kernels } from '../kernels/kernels.ts';
+import type { Program } from '../tensor/engine.ts';
 import { createWasmEngine } from '../tensor/wasm/wasm-engine.ts';
-import type { Built, Operations, Program } from '../tensor/engine.ts';
-import type { UpdateGroup } from '../tensor/optimiser.ts';
-import type { DecoderKind, DecoderShape, Model, ParameterSpec, Tensors } from '../decoders/decoder.ts';
-
-/** What is computed in every step; plain data, so that it can cross to a worker. */
-export interface StepPlan {
-  kind: string;
-  config: Model['config'];
-  shape: DecoderShape;
-  windowBins: number;
-  batchCount: number;
-  /** Bins at the start of each window that do not count in the loss: the state is still warming up. */
-  warmUpBins: number;
-  seed: number;
-}
-
-/** Normalised data of the whole recording; on shared memory when several threads read them. */
-export interface TrainingData {
-  /** [binCount x inputCount] */
-  features: Float32Array;
-  /** [binCount x outputCount] */
-  targets: Float32Array;
-}
-
-/** Rows [start, start + count) of the batch. */
-export interface BatchPart {
-  start: number;
-  count: number;
-}
-
-/** Where each parameter lies in the flat vector. */
-export interface ParameterLayout {
-  count: number;
-  entries: readonly (ParameterSpec & { offset: number; count: number })[];
-}
-
-export function layoutParameters(specs: readonly ParameterSpec[]): ParameterLayout {
-  let offset = 0;
-  const entries = specs.map((spec) => {
-    const count = spec.shape.reduce((product, size) => product * size, 1);
-    const entry = { ...spec, offset, count };
-    offset += count;
-    return entry;
-  });
-  return { count: offset, entries };
-}
-
-/** How the parameters of a layout are updated, neighbours of one kind together. */
-export function updateGroups(layout: ParameterLayout): UpdateGroup[] {
-  const groups: UpdateGroup[] = [];
-  for (const { count, update = 'decayed' } of layout.entries) {
-    const last = groups.length - 1;
-    if (last >= 0 && groups[last].update === update) groups[last].count += count;
-    else groups.push({ count, update });
-  }
-  return groups;
-}
-
-/** Copies a flat vector into named tensors. */
-export function unflatten(layout: ParameterLayout, flat: Float32Array): Tensors {
-  return Object.fromEntries(
-    layout.entries.map(({ name, shape, offset, count }) => [
-      name,
-      { shape, data: flat.slice(offset, offset + count) },
-    ]),
-  );
-}
+import { NO_AUGMENTATION, WindowAugmenter } from './augmentation.ts';
+import { fixedParameters, layoutParameters, learnedParameters } from './step-plan.ts';
+import type { BatchPart, ParameterLayout, StepPlan, TrainingData } from './step-plan.ts';
+import { sessionParts, stepOf } from './training-graph.ts';
+import type { SessionPart } from './training-graph.ts';
 
 /** Divides `batchCount` rows over `partCount` threads as evenly as it goes. */
 export function splitBatch(batchCount: number, partCount: number): BatchPart[] {
@@ -80,48 +20,57 @@ export function splitBatch(batchCount: number, partCount: number): BatchPart[] {
   });
 }
 
-/** What an engine records: inputs `input`, `target` and `weight` [T], the parameters by their names, and the loss. */
-export function stepOf(kind: DecoderKind, plan: StepPlan, rowCount: number): (ops: Operations) => Built {
-  const { windowBins, shape, config } = plan;
-  return (ops) => {
-    const input = ops.input('input', [windowBins, rowCount, shape.inputCount]);
-    const target = ops.input('target', [windowBins, rowCount, shape.outputCount]);
-    const weight = ops.input('weight', [windowBins]);
-    const parameters = Object.fromEntries(
-      kind.parameters(config, shape).map(({ name, shape: size }) => [name, ops.parameter(name, size)]),
-    );
-    if (kind.sequence === undefined) throw new Error(`assertion failed: ${kind.name} has no sequence form`);
-    const { output, penalties } = kind.sequence(ops, config, parameters, input);
-    return { losses: [ops.squaredError(output, target, weight), ...penalties], outputs: {} };
-  };
-}
-
 export class GradientShard {
   readonly layout: ParameterLayout;
   private readonly plan: StepPlan;
-  private readonly data: TrainingData;
+  private readonly data: readonly TrainingData[];
   private readonly part: BatchPart;
   private readonly program: Program;
-  /** [windowBins x part.count x inputCount] */
-  private readonly input: Float32Array;
+  private readonly augmenter: WindowAugmenter;
+  private readonly sessions: readonly (SessionPart & { input: Float32Array })[];
   /** [windowBins x part.count x outputCount] */
   private readonly target: Float32Array;
-  /** Per parameter: its stretch of the last flat vector seen, so that a step makes no views. */
-  private readonly staging: readonly Float32Array[];
+  /**
+   * Of the learned parameters that this part's windows meet: a stretch of the last flat vector seen, so that a step makes no
+   * views.
+   */
+  private readonly staging: readonly { name: string; offset: number; values: Float32Array }[];
 
-  constructor(kernels: Kernels, kind: DecoderKind, plan: StepPlan, data: TrainingData, part: BatchPart) {
+  /**
+   * @param data one for each session
+   * @param fixed what is not learned
+   */
+  constructor(
+    kernels: Kernels,
+    kind: DecoderKind,
+    plan: StepPlan,
+    data: readonly TrainingData[],
+    part: BatchPart,
+    fixed: Tensors = {},
+  ) {
     const { windowBins, shape } = plan;
     this.plan = plan;
     this.data = data;
     this.part = part;
-    this.layout = layoutParameters(kind.parameters(plan.config, shape));
-    this.program = createWasmEngine(kernels).compile(stepOf(kind, plan, part.count), {
+    this.layout = layoutParameters(learnedParameters(kind, plan));
+    this.program = createWasmEngine(kernels).compile(stepOf(kind, plan, part), {
       seed: plan.seed,
       batch: { start: part.start, globalCount: plan.batchCount },
     });
-    this.input = new Float32Array(windowBins * part.count * shape.inputCount);
+    for (const { name } of fixedParameters(kind, plan)) this.program.write(name, fixed[name].data);
+    this.sessions = sessionParts(plan, part).map((session) => ({
+      ...session,
+      input: new Float32Array(windowBins * session.rowCount * session.channelCount),
+    }));
+    this.augmenter = new WindowAugmenter(
+      plan.augmentation ?? NO_AUGMENTATION,
+      Math.max(...this.sessions.map(({ channelCount }) => channelCount)),
+    );
     this.target = new Float32Array(windowBins * part.count * shape.outputCount);
-    this.staging = this.layout.entries.map(({ count }) => new Float32Array(count));
+    const met = new Set(this.program.parameterNames);
+    this.staging = this.layout.entries
+      .filter(({ name }) => met.has(name))
+      .map(({ name, offset, count }) => ({ name, offset, values: new Float32Array(count) }));
     this.program.write(
       'weight',
       Float32Array.from({ length: windowBins }, (_, bin) => (bin < plan.warmUpBins ? 0 : 1)),
@@ -135,39 +84,47 @@ export class GradientShard {
    * @returns this part's share of the loss
    */
   run(step: number, parameters: Float32Array, starts: Int32Array, gradient: Float32Array): number {
-    const { windowBins, shape } = this.plan;
-    const { entries } = this.layout;
-    for (let i = 0; i < entries.length; i++) {
-      const values = this.staging[i];
-      const { offset } = entries[i];
+    for (const { name, offset, values } of this.staging) {
       for (let j = 0; j < values.length; j++) values[j] = parameters[offset + j];
-      this.program.write(entries[i].name, values);
+      this.program.write(name, values);
     }
-    gather(this.input, this.data.features, starts, this.part, windowBins, shape.inputCount);
-    gather(this.target, this.data.targets, starts, this.part, windowBins, shape.outputCount);
-    this.program.write('input', this.input);
+    for (const session of this.sessions) {
+      this.gather(step, session, starts);
+      this.program.write(session.inputName, session.input);
+    }
     this.program.write('target', this.target);
     const loss = this.program.run(step);
-    for (const { name, offset } of entries) gradient.set(this.program.gradient(name), offset);
+    gradient.fill(0);
+    for (const { name, offset } of this.staging) gradient.set(this.program.gradient(name), offset);
     return loss;
+  }
+
+  /** Features into input[t][row][channel], targets into target[t][row of the part][output]. */
+  private gather(
+    step: number,
+    { session, channelCount, firstRow, rowCount, input }: SessionPart & { input: Float32Array },
+    starts: Int32Array,
+  ): void {
+    const { plan, part, augmenter, target } = this;
+    const { windowBins, augmentation } = plan;
+    const { outputCount } = plan.shape;
+    const { features, targets, restLevels } = this.data[session];
+    for (let b = 0; b < rowCount; b++) {
+      const row = firstRow + b;
+      if (augmentation !== undefined) augmenter.draw(plan.seed, step, row, channelCount, restLevels);
+      for (let t = 0; t < windowBins; t++) {
+        const bin = starts[row] + t;
+        const to = (t * rowCount + b) * channelCount;
+        if (augmentation === undefined) copy(input, to, features, bin * channelCount, channelCount);
+        else augmenter.apply(input, to, features, bin * channelCount, channelCount);
+        const targetBin = bin + augmenter.shiftBins;
+        const targetTo = (t * part.count + row - part.start) * outputCount;
+        copy(target, targetTo, targets, targetBin * outputCount, outputCount);
+      }
+    }
   }
 }
 
-/** out[t][b][i] = rows[starts[part.start + b] + t][i] */
-function gather(
-  out: Float32Array,
-  rows: Float32Array,
-  starts: Int32Array,
-  part: BatchPart,
-  windowBins: number,
-  rowLength: number,
-): void {
-  for (let b = 0; b < part.count; b++) {
-    let from = starts[part.start + b] * rowLength;
-    for (let t = 0; t < windowBins; t++) {
-      const to = (t * part.count + b) * rowLength;
-      for (let i = 0; i < rowLength; i++) out[to + i] = rows[from + i];
-      from += rowLength;
-    }
-  }
+function copy(out: Float32Array, to: number, rows: Float32Array, from: number, count: number): void {
+  for (let i = 0; i < count; i++) out[to + i] = rows[from + i];
 }

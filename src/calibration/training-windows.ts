@@ -37,7 +37,13 @@ export function windowBinsFor(segments: readonly Segment[], windowBinsWanted: nu
   });
 }
 
-export class WindowSampler {
+/** Draws the windows of a batch. */
+export interface BatchSampler {
+  /** Fills `starts` with first bins. */
+  sample(rng: Rng, starts: Int32Array): void;
+}
+
+export class WindowSampler implements BatchSampler {
   private readonly firstBins: number[] = [];
   private readonly startCounts: number[] = [];
   private startTotal = 0;

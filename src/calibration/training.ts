@@ -8,9 +8,9 @@ import type { Kernels } from '../kernels/kernels.ts';
 import { AdamW, oneCycleRate } from '../tensor/optimiser.ts';
 import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import type { GradientPool } from './gradient-pool.ts';
-import { layoutParameters, unflatten, updateGroups } from './gradient-shard.ts';
-import type { ParameterLayout, StepPlan } from './gradient-shard.ts';
-import type { WindowSampler } from './training-windows.ts';
+import { layoutParameters, learnedParameters, unflatten, updateGroups } from './step-plan.ts';
+import type { ParameterLayout, StepPlan } from './step-plan.ts';
+import type { BatchSampler } from './training-windows.ts';
 import { BetzError } from '../core/errors.ts';
 
 /** Peak learning rate of the second cycle, as a share of the first one's: it amends and does not start anew. */
@@ -47,7 +47,9 @@ export interface Training {
   kind: DecoderKind;
   plan: StepPlan;
   options: TrainingOptions;
-  sampler: WindowSampler;
+  sampler: BatchSampler;
+  /** What training begins with: the learned parameters. Default: as the kind initialises them. */
+  initial?: Tensors;
   pool: GradientPool;
   /** For the optimiser: an instance of its own. */
   kernels: Kernels;
@@ -72,7 +74,7 @@ export async function trainDecoder(training: Training): Promise<Trained> {
   const { peakRate } = options;
   const stepCount = options.stepCount - options.refitStepCount;
   const rng = new Rng(options.seed);
-  const initial = kind.initialise(plan.config, plan.shape, rng);
+  const initial = training.initial ?? kind.initialise(plan.config, plan.shape, rng);
   const checkSteps = checkSchedule(stepCount, options.checkCount);
   const trained: Trained = { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
   let validationR2 = Number.NaN;
@@ -136,7 +138,7 @@ async function runCycle(
   afterStep: (step: number, loss: number, current: () => Tensors) => number,
 ): Promise<Tensors> {
   const { kind, plan, options, sampler, pool, kernels } = training;
-  const layout = layoutParameters(kind.parameters(plan.config, plan.shape));
+  const layout = layoutParameters(learnedParameters(kind, plan));
   const { clipNorm, weightDecay } = options;
   const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay }, updateGroups(layout));
   flatten(layout, initial, optimiser.parameters);

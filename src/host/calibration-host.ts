@@ -10,7 +10,7 @@ export function createCalibrationHost(threadCount: number = defaultThreadCount()
   return {
     clock: new MonotonicClock(),
     makeKernels: () => loadKernels(),
-    makePool: (kind, plan, data) => createGradientPool(kind, plan, data, { threadCount }),
+    makePool: (kind, plan, data, fixed) => createGradientPool(kind, plan, data, { threadCount }, fixed),
     yieldToHost: () => setImmediate(),
   };
 }

@@ -1,5 +1,6 @@
 /** What the training threads share: plain memory, and counters that say whose turn it is. */
-import type { BatchPart, StepPlan, TrainingData } from '../calibration/gradient-shard.ts';
+import type { Tensors } from '../decoders/decoder.ts';
+import type { BatchPart, StepPlan, TrainingData } from '../calibration/step-plan.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 
 /** Indexes into `control`. */
@@ -28,7 +29,9 @@ export interface GradientWorkerData {
   plan: StepPlan;
   part: BatchPart;
   variant: KernelVariant;
-  data: TrainingData;
+  data: readonly TrainingData[];
+  /** What is not learned. */
+  fixed: Tensors;
   shared: SharedStep;
   /** This helper's own result. */
   gradient: Float32Array;

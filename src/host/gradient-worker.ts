@@ -7,10 +7,10 @@ import { CONTROL } from './gradient-protocol.ts';
 import type { GradientWorkerData } from './gradient-protocol.ts';
 import { loadKernels } from './load-kernels.ts';
 
-const { plan, part, variant, data, shared, gradient, loss } = workerData as GradientWorkerData;
+const { plan, part, variant, data, fixed, shared, gradient, loss } = workerData as GradientWorkerData;
 const { control, parameters, starts } = shared;
 const kernels = loadKernels({ variant, memoryBytes: TRAINING_MEMORY_BYTES });
-const shard = new GradientShard(kernels, findDecoderKind(plan.kind), plan, data, part);
+const shard = new GradientShard(kernels, findDecoderKind(plan.kind), plan, data, part, fixed);
 
 parentPort?.postMessage('ready');
 let done = 0;

@@ -6,10 +6,11 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { createLocalPool } from '../calibration/gradient-pool.ts';
 import type { GradientPool } from '../calibration/gradient-pool.ts';
-import { GradientShard, layoutParameters, splitBatch } from '../calibration/gradient-shard.ts';
-import type { StepPlan, TrainingData } from '../calibration/gradient-shard.ts';
+import { GradientShard, splitBatch } from '../calibration/gradient-shard.ts';
+import { layoutParameters, learnedParameters } from '../calibration/step-plan.ts';
+import type { StepPlan, TrainingData } from '../calibration/step-plan.ts';
 import { BetzError } from '../core/errors.ts';
-import type { DecoderKind } from '../decoders/decoder.ts';
+import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import { TRAINING_MEMORY_BYTES } from '../kernels/kernels.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 import { compiledUrl } from './compiled.ts';
@@ -42,23 +43,28 @@ export function defaultThreadCount(): number {
 export async function createGradientPool(
   kind: DecoderKind,
   plan: StepPlan,
-  data: TrainingData,
+  data: readonly TrainingData[],
   options: GradientPoolOptions = {},
+  fixed: Tensors = {},
 ): Promise<GradientPool> {
   const kernels = loadKernels({ ...options, memoryBytes: TRAINING_MEMORY_BYTES });
   const threadCount = hasThreads() ? (options.threadCount ?? defaultThreadCount()) : 1;
   const usedCount = Math.max(1, Math.min(threadCount, plan.batchCount));
-  if (usedCount === 1) return createLocalPool(kernels, kind, plan, data);
-  const parameterCount = layoutParameters(kind.parameters(plan.config, plan.shape)).count;
+  if (usedCount === 1) return createLocalPool(kernels, kind, plan, data, fixed);
+  const parameterCount = layoutParameters(learnedParameters(kind, plan)).count;
   const shared: SharedStep = {
     control: new Int32Array(new SharedArrayBuffer(CONTROL.count * 4)),
     parameters: new Float32Array(new SharedArrayBuffer(parameterCount * 4)),
     starts: new Int32Array(new SharedArrayBuffer(plan.batchCount * 4)),
   };
-  const sharedData = { features: toShared(data.features), targets: toShared(data.targets) };
+  const sharedData = data.map((session) => ({
+    ...session,
+    features: toShared(session.features),
+    targets: toShared(session.targets),
+  }));
   const [ownPart, ...helperParts] = splitBatch(plan.batchCount, usedCount);
   // Before the helpers, so that none is left over when the memory does not suffice.
-  const shard = new GradientShard(kernels, kind, plan, sharedData, ownPart);
+  const shard = new GradientShard(kernels, kind, plan, sharedData, ownPart, fixed);
   const { workerUrl = compiledUrl('host/gradient-worker.js'), stepTimeoutMs = STEP_TIMEOUT_MS } = options;
   const helpers = helperParts.map((part) => {
     const gradient = new Float32Array(new SharedArrayBuffer(parameterCount * 4));
@@ -68,6 +74,7 @@ export async function createGradientPool(
       part,
       variant: kernels.variant,
       data: sharedData,
+      fixed,
       shared,
       gradient,
       loss,

@@ -83,6 +83,8 @@ export interface Operations {
    * s [T, B, H]
    */
   spikeRatePenalty(s: Tensor, targetRate: number, weight: number): Tensor;
+  /** Sequences side by side: [T, B1, F], [T, B2, F], ... -> [T, B1 + B2 + ..., F]. */
+  joinBatch(tensors: readonly Tensor[]): Tensor;
   /** Features [start, start + count) of x. */
   slice(x: Tensor, start: number, count: number): Tensor;
   sigmoid(x: Tensor): Tensor;

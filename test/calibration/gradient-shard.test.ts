@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createLocalPool } from '../../src/calibration/gradient-pool.ts';
-import {
-  GradientShard,
-  layoutParameters,
-  splitBatch,
-  unflatten,
-} from '../../src/calibration/gradient-shard.ts';
-import type { BatchPart, StepPlan, TrainingData } from '../../src/calibration/gradient-shard.ts';
+import { GradientShard, splitBatch } from '../../src/calibration/gradient-shard.ts';
+import { layoutParameters, unflatten } from '../../src/calibration/step-plan.ts';
+import type { BatchPart, StepPlan, TrainingData } from '../../src/calibration/step-plan.ts';
 import { Rng } from '../../src/core/rng.ts';
 import type { Model } from '../../src/decoders/decoder.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
@@ -43,7 +39,7 @@ const kernels = () => loadKernels({ memoryBytes: 4 << 20 });
 
 function run(data: TrainingData, part: BatchPart = { start: 0, count: 5 }, plan = PLAN) {
   const gradient = new Float32Array(LAYOUT.count);
-  const loss = new GradientShard(kernels(), gru, plan, data, part).run(1, PARAMETERS, STARTS, gradient);
+  const loss = new GradientShard(kernels(), gru, plan, [data], part).run(1, PARAMETERS, STARTS, gradient);
   return { loss, gradient };
 }
 
@@ -144,7 +140,7 @@ describe('GradientShard', () => {
   });
 
   it('is all there is to a local pool', () => {
-    const pool = createLocalPool(kernels(), gru, PLAN, randomData());
+    const pool = createLocalPool(kernels(), gru, PLAN, [randomData()]);
     const gradient = new Float32Array(LAYOUT.count);
     const loss = pool.run(1, PARAMETERS, STARTS, gradient);
     pool.close();
@@ -155,6 +151,8 @@ describe('GradientShard', () => {
   it('is for kinds with a sequence form only', () => {
     const plan = { ...PLAN, kind: 'wiener', config: wiener.configSchema.parse({}) };
     const part = { start: 0, count: 5 };
-    expect(() => new GradientShard(kernels(), wiener, plan, randomData(), part)).toThrow('no sequence form');
+    expect(() => new GradientShard(kernels(), wiener, plan, [randomData()], part)).toThrow(
+      'no sequence form',
+    );
   });
 });

@@ -1,6 +1,6 @@
 /** The loop of training, on a made-up decoder of one tensor whose loss is its squared distance from a target. */
 import { describe, expect, it } from 'vitest';
-import type { StepPlan } from '../../src/calibration/gradient-shard.ts';
+import type { StepPlan } from '../../src/calibration/step-plan.ts';
 import { refitDecoder, trainDecoder } from '../../src/calibration/training.ts';
 import type { Trained, Training, TrainingOptions, TrainingProgress } from '../../src/calibration/training.ts';
 import { WindowSampler } from '../../src/calibration/training-windows.ts';

@@ -1,6 +1,6 @@
 /** What every kind that is trained by gradient must reproduce of its PyTorch golden file (tools/golden/decoder_golden.py). */
 import { describe, expect, it } from 'vitest';
-import { layoutParameters, unflatten, updateGroups } from '../../src/calibration/gradient-shard.ts';
+import { layoutParameters, unflatten, updateGroups } from '../../src/calibration/step-plan.ts';
 import { hash32 } from '../../src/core/rng.ts';
 import type { Decoder, DecoderKind, Model } from '../../src/decoders/decoder.ts';
 import { loadKernels } from '../../src/host/load-kernels.ts';

@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { GradientPool } from '../../src/calibration/gradient-pool.ts';
 import { createLocalPool } from '../../src/calibration/gradient-pool.ts';
-import { layoutParameters } from '../../src/calibration/gradient-shard.ts';
-import type { StepPlan, TrainingData } from '../../src/calibration/gradient-shard.ts';
+import { layoutParameters } from '../../src/calibration/step-plan.ts';
+import type { StepPlan, TrainingData } from '../../src/calibration/step-plan.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
@@ -49,7 +49,7 @@ async function withPool<T>(
   use: (pool: GradientPool) => T | Promise<T>,
   plan = PLAN,
 ): Promise<T> {
-  const pool = await createGradientPool(gru, plan, DATA, options);
+  const pool = await createGradientPool(gru, plan, [DATA], options);
   try {
     return await use(pool);
   } finally {
@@ -124,7 +124,7 @@ describe('gradient pool over threads', () => {
   });
 
   it('is the local pool for one thread, bit for bit', async () => {
-    const local = createLocalPool(loadKernels({ memoryBytes: 16 << 20 }), gru, PLAN, DATA);
+    const local = createLocalPool(loadKernels({ memoryBytes: 16 << 20 }), gru, PLAN, [DATA]);
     const gradient = new Float32Array(initialParameters().length);
     const loss = local.run(1, initialParameters(), STARTS, gradient);
     expect(await stepOf(1)).toEqual({ loss, gradient });
@@ -136,7 +136,7 @@ describe('gradient pool over threads', () => {
     expect(await withPool({ threadCount: 0 }, (pool) => pool.threadCount)).toBe(1);
     expect(defaultThreadCount()).toBeGreaterThanOrEqual(1);
     expect(defaultThreadCount()).toBeLessThanOrEqual(8);
-    const pool = await createCalibrationHost(2).makePool(gru, PLAN, DATA);
+    const pool = await createCalibrationHost(2).makePool(gru, PLAN, [DATA]);
     expect(pool.threadCount).toBe(2);
     pool.close();
   });
@@ -191,7 +191,7 @@ describe('a training thread that dies', () => {
       Atomics.wait(workerData.shared.control, 0, 0);
     `);
     const options = { threadCount: 3, workerUrl: bad };
-    const error = await betzErrorOfAsync(() => createGradientPool(gru, PLAN, DATA, options));
+    const error = await betzErrorOfAsync(() => createGradientPool(gru, PLAN, [DATA], options));
     expect(error).toMatchObject({ code: 'CAL_THREAD_FAILED', value });
   });
 
@@ -224,7 +224,7 @@ describe('a training thread that dies', () => {
       threadCount: 2,
       workerUrl: workerScript("(await import('node:worker_threads')).parentPort.postMessage('ready')"),
     };
-    const pool = await createGradientPool(gru, PLAN, DATA, options);
+    const pool = await createGradientPool(gru, PLAN, [DATA], options);
     await workersEnd();
     const error = betzErrorOf(() => {
       run(pool);

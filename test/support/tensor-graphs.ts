@@ -225,6 +225,18 @@ export const GRAPHS: readonly Graph[] = [
     predict: (ops, { x, gain }) => ops.rmsNorm(ops.rmsNorm(x, gain), gain),
   },
   {
+    name: 'sequences joined to one batch, one of them twice, and data',
+    inputs: { c: [T, 2, F] },
+    parameters: { x: [T, 1, F], y: [T, B, F] },
+    predict: (ops, { x, y, c }) => ops.joinBatch([x, ops.tanh(ops.joinBatch([y, x])), c]),
+  },
+  {
+    name: 'GRU scan and linear of weights that stay as they are',
+    inputs: { w: [3 * H, H], v: [3 * H, F] },
+    parameters: { x: [T, B, F], b: [3 * H] },
+    predict: (ops, { x, w, v, b }) => ops.gruScan(ops.linear(x, v), w, b),
+  },
+  {
     name: 'slices that overlap, of data too',
     inputs: { c: [T, B, F] },
     parameters: { x: [T, B, F] },

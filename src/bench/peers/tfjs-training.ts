@@ -3,7 +3,7 @@
  * is all that one has in Node: our operations as tfjs computes and differentiates them (src/tensor/tfjs), its gradient
  * downloaded, and our optimiser, because its Adam has no weight decay.
  */
-import { stepOf } from '../../calibration/gradient-shard.ts';
+import { stepOf } from '../../calibration/training-graph.ts';
 import type { Program } from '../../tensor/engine.ts';
 import { createTfjsEngine } from '../../tensor/tfjs/tfjs-engine.ts';
 import type { Tensorflow } from '../../tensor/tfjs/tensorflow.ts';
@@ -34,7 +34,9 @@ async function createTfjsTraining(subject: TrainingSubject): Promise<PeerTrainin
   await tf.setBackend('wasm');
   await tf.ready();
   const { kind, plan } = subject;
-  const program = createTfjsEngine(tf).compile(stepOf(kind, plan, plan.batchCount), { seed: plan.seed });
+  const program = createTfjsEngine(tf).compile(stepOf(kind, plan, { start: 0, count: plan.batchCount }), {
+    seed: plan.seed,
+  });
   return new TfjsTraining(program, subject, `${peerLabel(TFJS)} wasm`);
 }
 

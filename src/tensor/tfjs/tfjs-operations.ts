@@ -253,6 +253,17 @@ export class TfjsOperations implements Operations {
     });
   }
 
+  joinBatch(tensors: readonly Tensor[]): Tensor {
+    const [timeCount, , width] = tensors[0].shape;
+    const batchCount = tensors.reduce((sum, { shape }) => sum + shape[1], 0);
+    return this.record([timeCount, batchCount, width], () =>
+      this.tf.concat(
+        tensors.map((tensor) => this.valueOf(tensor)),
+        1,
+      ),
+    );
+  }
+
   slice(x: Tensor, start: number, count: number): Tensor {
     const width = x.shape.at(-1) ?? 0;
     assert(start >= 0 && count > 0 && start + count <= width, 'slice: a block of the features');

@@ -70,6 +70,9 @@ export function recordGruScan(
         scratch.ptr,
       );
       if (gi.gradientPtr !== 0 && dgiPtr !== gi.gradientPtr) k.accumulate(gi.gradientPtr, dgiPtr, gi.count);
+      if (addBias === 0) k.zero(bias.gradientPtr, gateCount);
+      k.columnSums(bias.gradientPtr, dghPtr, rows, gateCount);
+      if (weight.gradientPtr === 0) return;
       // dW_hh [3H, H] = dgh^T [3H, T B] h[0..T-1] [T B, H]
       k.packPanels(packed.ptr, statesPtr, hiddenCount, 1, rows, hiddenCount);
       k.gemm(
@@ -85,8 +88,6 @@ export function recordGruScan(
         addWeight,
         scratch.ptr,
       );
-      if (addBias === 0) k.zero(bias.gradientPtr, gateCount);
-      k.columnSums(bias.gradientPtr, dghPtr, rows, gateCount);
     };
   };
   recorder.push({ forward, bindBackward });

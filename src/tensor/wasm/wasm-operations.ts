@@ -7,6 +7,7 @@ import { recordDropout } from './dropout.ts';
 import { recordActivation, recordAdd, recordMultiply } from './elementwise.ts';
 import { recordGlu } from './glu.ts';
 import { recordGruScan } from './gru-scan.ts';
+import { recordJoinBatch } from './join-batch.ts';
 import { recordLinear } from './linear.ts';
 import { recordSquaredError } from './loss.ts';
 import { recordLayerNorm, recordRmsNorm } from './norms.ts';
@@ -47,6 +48,7 @@ export function createWasmOperations(recorder: Recorder): Operations {
     s4dScan: (u, tensors) => recordS4dScan(recorder, u, tensors),
     spikingScan: (y, lnVth, neuron) => recordSpikingScan(recorder, y, lnVth, neuron),
     spikeRatePenalty: (s, targetRate, weight) => recordSpikeRatePenalty(recorder, s, targetRate, weight),
+    joinBatch: (tensors) => (tensors.length === 1 ? tensors[0] : recordJoinBatch(recorder, tensors)),
     slice: (x, start, count) => recordSlice(recorder, x, start, count),
     sigmoid: (x) => recordActivation(recorder, x, 'sigmoid'),
     tanh: (x) => recordActivation(recorder, x, 'tanh'),
