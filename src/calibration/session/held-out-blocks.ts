@@ -1,0 +1,63 @@
+/**
+ * Which part of a session's data a candidate is judged on: every fifth stretch of some seconds, held out as a whole. Single bins
+ * would share their movement with their neighbours, and the end alone would say nothing about drift within the session.
+ */
+import { BetzError } from '../../core/errors.ts';
+import type { BinnedRecording, Segment } from '../../core/recording.ts';
+
+export interface HeldOutBlocks {
+  /** What a candidate is fitted on, neighbours joined. */
+  fit: readonly Segment[];
+  /** What it is judged on. */
+  heldOut: readonly Segment[];
+}
+
+/** One block in this many is held out, the third of each round first, so that there are data on both sides of it. */
+const ROUND = 5;
+const HELD_OUT_IN_ROUND = 2;
+/** Blocks are a tenth of the data, within these limits. */
+const BLOCK_SHARE = 0.1;
+const BLOCK_S_MIN = 1;
+const BLOCK_S_MAX = 10;
+/** Less says nothing about a decoder. */
+const SECONDS_MIN = 8;
+
+/** @throws BetzError CAL_SESSION_TOO_SHORT */
+export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): HeldOutBlocks {
+  const seconds = (binCount * binMs) / 1000;
+  const blockS = Math.min(BLOCK_S_MAX, Math.max(BLOCK_S_MIN, BLOCK_SHARE * seconds));
+  const blocks = segments.flatMap((segment) => cut(segment, Math.round((blockS * 1000) / binMs)));
+  const isHeldOut = (index: number): boolean => index % ROUND === HELD_OUT_IN_ROUND;
+  if (seconds < SECONDS_MIN || blocks.length < ROUND) {
+    throw new BetzError(
+      'CAL_SESSION_TOO_SHORT',
+      `${seconds.toFixed(1)} s are too little to calibrate a session on`,
+      {
+        value: binCount,
+        tip: `Collect at least ${SECONDS_MIN} s; 30 to 60 s are usual.`,
+      },
+    );
+  }
+  return {
+    fit: join(blocks.filter((_, index) => !isHeldOut(index))),
+    heldOut: blocks.filter((_, index) => isHeldOut(index)),
+  };
+}
+
+/** Blocks of about that length; what is left over makes them longer. */
+function cut({ startBin, endBin }: Segment, blockBins: number): Segment[] {
+  const count = Math.max(1, Math.floor((endBin - startBin) / blockBins));
+  const edge = (i: number): number => startBin + Math.round((i * (endBin - startBin)) / count);
+  return Array.from({ length: count }, (_, i) => ({ startBin: edge(i), endBin: edge(i + 1) }));
+}
+
+/** Blocks that touch are one segment; blocks on both sides of a join do not touch unless it lies between them. */
+function join(blocks: readonly Segment[]): Segment[] {
+  const joined: Segment[] = [];
+  for (const block of blocks) {
+    const last = joined.at(-1);
+    if (last?.endBin === block.startBin) last.endBin = block.endBin;
+    else joined.push({ ...block });
+  }
+  return joined;
+}

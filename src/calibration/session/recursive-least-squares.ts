@@ -1,0 +1,101 @@
+/**
+ * A readout that learns from every bin: recursive least squares with forgetting (Haykin, Adaptive Filter Theory, 5th edition,
+ * section 10.3), from the readout that there is.
+ *   k = P f / (lambda + f^T P f),   w <- w + k (y - w^T f),   P <- (P - k (P f)^T) / lambda,   f with a 1 for the bias.
+ * P begins at 1 / penalty. All outputs share P. A bin costs O(F^2) and allocates nothing.
+ */
+import type { Readout } from './readout-fit.ts';
+
+export interface RlsOptions {
+  /** Half of what is known is forgotten after this many bins; Infinity forgets nothing. */
+  halfLifeBins: number;
+  /** Bins that the first readout is worth, for features of variance 1. */
+  priorBins: number;
+}
+
+export class RecursiveReadout {
+  readonly readout: Readout;
+  private readonly size: number;
+  private readonly outputCount: number;
+  private readonly forgetting: number;
+  /** [size x size], symmetric */
+  private readonly inverse: Float64Array;
+  private readonly gain: Float64Array;
+  private readonly input: Float64Array;
+  /** [outputCount x size], the bias last */
+  private readonly weights: Float64Array;
+
+  constructor(prior: Readout, { halfLifeBins, priorBins }: RlsOptions) {
+    this.outputCount = prior.bias.length;
+    const featureCount = prior.weight.length / this.outputCount;
+    this.size = featureCount + 1;
+    this.forgetting = 0.5 ** (1 / halfLifeBins);
+    this.inverse = new Float64Array(this.size ** 2);
+    for (let i = 0; i < this.size; i++) this.inverse[i * (this.size + 1)] = 1 / priorBins;
+    this.gain = new Float64Array(this.size);
+    this.input = new Float64Array(this.size).fill(1);
+    this.weights = new Float64Array(this.outputCount * this.size);
+    for (let o = 0; o < this.outputCount; o++) {
+      this.weights.set(prior.weight.subarray(o * featureCount, (o + 1) * featureCount), o * this.size);
+      this.weights[o * this.size + featureCount] = prior.bias[o];
+    }
+    this.readout = { weight: prior.weight.slice(), bias: prior.bias.slice() };
+  }
+
+  /** What it would say now. @param features [featureCount] @param output [outputCount] normalised, written */
+  predict(features: Float32Array, output: Float32Array): void {
+    const { size, weights } = this;
+    for (let o = 0; o < this.outputCount; o++) {
+      let sum = weights[o * size + size - 1];
+      for (let i = 0; i < size - 1; i++) sum += weights[o * size + i] * features[i];
+      output[o] = sum;
+    }
+  }
+
+  /** A bin with anything that is not finite teaches nothing. @param target [outputCount] normalised */
+  learn(features: Float32Array, target: Float32Array): boolean {
+    const { size, inverse, gain, input, forgetting, weights, outputCount } = this;
+    let probe = 0;
+    for (let i = 0; i < size - 1; i++) {
+      input[i] = features[i];
+      probe += features[i] * 0;
+    }
+    for (let o = 0; o < outputCount; o++) probe += target[o] * 0;
+    if (probe !== 0) return false;
+    let power = forgetting;
+    for (let i = 0; i < size; i++) {
+      let sum = 0;
+      const at = i * size;
+      for (let j = 0; j < size; j++) sum += inverse[at + j] * input[j];
+      gain[i] = sum; // P f
+      power += input[i] * sum;
+    }
+    for (let o = 0; o < outputCount; o++) {
+      const at = o * size;
+      let error = target[o];
+      for (let i = 0; i < size; i++) error -= weights[at + i] * input[i];
+      const scaled = error / power;
+      for (let i = 0; i < size; i++) weights[at + i] += gain[i] * scaled;
+    }
+    // Only the upper triangle is computed, so that P stays symmetric however long it runs.
+    for (let i = 0; i < size; i++) {
+      const factor = gain[i] / power;
+      for (let j = i; j < size; j++) {
+        const value = (inverse[i * size + j] - factor * gain[j]) / forgetting;
+        inverse[i * size + j] = value;
+        inverse[j * size + i] = value;
+      }
+    }
+    return true;
+  }
+
+  /** Copies what was learned into `readout`. */
+  refresh(): Readout {
+    const { readout, size, weights } = this;
+    for (let o = 0; o < this.outputCount; o++) {
+      for (let i = 0; i < size - 1; i++) readout.weight[o * (size - 1) + i] = weights[o * size + i];
+      readout.bias[o] = weights[o * size + size - 1];
+    }
+    return readout;
+  }
+}
