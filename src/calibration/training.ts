@@ -6,6 +6,7 @@
 import { Rng } from '../core/rng.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { AdamW, oneCycleRate } from '../tensor/optimiser.ts';
+import type { AdamWState } from '../tensor/optimiser.ts';
 import type { DecoderKind, Tensors } from '../decoders/decoder.ts';
 import type { GradientPool } from './gradient-pool.ts';
 import { layoutParameters, learnedParameters, unflatten, updateGroups } from './step-plan.ts';
@@ -56,6 +57,10 @@ export interface Training {
   /** Scores a set of tensors on the validation part (mean R2). */
   validate(tensors: Tensors): number;
   onProgress(progress: TrainingProgress): void;
+  /** Where an interrupted training goes on; everything else has to be as it was. */
+  resume?: TrainingCheckpoint;
+  /** Called after every step; `take` copies what `resume` needs. */
+  onStep?(take: () => TrainingCheckpoint): void;
   /** Called between steps so that the host can handle its events. */
   yieldToHost(): Promise<void>;
 }
@@ -68,29 +73,47 @@ export interface Trained {
   checks: { step: number; loss: number; validationR2: number }[];
 }
 
+/** A training between two steps. */
+export interface TrainingCheckpoint {
+  /** It is in the second cycle. */
+  isRefit: boolean;
+  /** Steps of the cycle that are done. */
+  index: number;
+  optimiser: AdamWState;
+  rng: readonly number[];
+  /** What the first cycle has chosen so far. */
+  trained: Trained;
+}
+
 /** @throws BetzError CAL_DIVERGED */
 export async function trainDecoder(training: Training): Promise<Trained> {
-  const { kind, plan, options } = training;
+  const { kind, plan, options, resume } = training;
   const { peakRate } = options;
   const stepCount = options.stepCount - options.refitStepCount;
   const rng = new Rng(options.seed);
   const initial = training.initial ?? kind.initialise(plan.config, plan.shape, rng);
   const checkSteps = checkSchedule(stepCount, options.checkCount);
-  const trained: Trained = { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
-  let validationR2 = Number.NaN;
-  await runCycle(training, { initial, rng, firstStep: 1, stepCount, peakRate }, (step, loss, current) => {
-    if (checkSteps.has(step)) {
-      const tensors = current();
-      validationR2 = training.validate(tensors);
-      trained.checks.push({ step, loss, validationR2 });
-      if (validationR2 > trained.bestR2) {
-        trained.bestR2 = validationR2;
-        trained.tensors = tensors;
-        trained.bestStep = step;
+  const trained: Trained = resume?.trained ?? { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
+  if (resume?.isRefit === true) return trained;
+  let validationR2 = trained.checks.at(-1)?.validationR2 ?? Number.NaN;
+  await runCycle(
+    training,
+    { initial, rng, firstStep: 1, stepCount, peakRate },
+    trained,
+    (step, loss, current) => {
+      if (checkSteps.has(step)) {
+        const tensors = current();
+        validationR2 = training.validate(tensors);
+        trained.checks.push({ step, loss, validationR2 });
+        if (validationR2 > trained.bestR2) {
+          trained.bestR2 = validationR2;
+          trained.tensors = tensors;
+          trained.bestStep = step;
+        }
       }
-    }
-    return validationR2;
-  });
+      return validationR2;
+    },
+  );
   if (trained.bestStep === 0) throw diverged(stepCount, peakRate);
   return trained;
 }
@@ -100,8 +123,9 @@ export async function trainDecoder(training: Training): Promise<Trained> {
  * part: what is held out for choosing is the nearest in time to what will be decoded. Nothing is chosen any more.
  * @throws BetzError CAL_DIVERGED
  */
-export async function refitDecoder(training: Training, { tensors, bestR2 }: Trained): Promise<Tensors> {
+export async function refitDecoder(training: Training, trained: Trained): Promise<Tensors> {
   const { stepCount, refitStepCount, peakRate, seed } = training.options;
+  const { tensors, bestR2 } = trained;
   if (refitStepCount === 0) return tensors;
   const cycle: Cycle = {
     initial: tensors,
@@ -110,7 +134,7 @@ export async function refitDecoder(training: Training, { tensors, bestR2 }: Trai
     stepCount: refitStepCount,
     peakRate: peakRate * REFIT_RATE,
   };
-  const refitted = await runCycle(training, cycle, () => bestR2);
+  const refitted = await runCycle(training, cycle, trained, () => bestR2);
   // A loss is checked before the step that it leads to: nothing has looked at what the last one made.
   const isFinite = Object.values(refitted).every(({ data }) => data.every(Number.isFinite));
   if (!isFinite) throw diverged(stepCount, cycle.peakRate);
@@ -128,23 +152,32 @@ interface Cycle {
 }
 
 /**
- * One cycle of learning rates.
+ * One cycle of learning rates, or what is left of it.
+ * @param trained for checkpoints
  * @param afterStep gives the held-out R2 to report; `current` copies the tensors
  * @returns the tensors after the last step
  */
 async function runCycle(
   training: Training,
   { initial, rng, firstStep, stepCount, peakRate }: Cycle,
+  trained: Trained,
   afterStep: (step: number, loss: number, current: () => Tensors) => number,
 ): Promise<Tensors> {
-  const { kind, plan, options, sampler, pool, kernels } = training;
+  const { kind, plan, options, sampler, pool, kernels, resume } = training;
   const layout = layoutParameters(learnedParameters(kind, plan));
   const { clipNorm, weightDecay } = options;
   const optimiser = new AdamW(kernels, layout.count, { clipNorm, weightDecay }, updateGroups(layout));
   flatten(layout, initial, optimiser.parameters);
+  const isRefit = firstStep > 1;
+  let from = 0;
+  if (resume?.isRefit === isRefit) {
+    optimiser.loadState(resume.optimiser);
+    rng.loadState(resume.rng);
+    from = resume.index;
+  }
   const current = (): Tensors => unflatten(layout, optimiser.parameters);
   const starts = new Int32Array(plan.batchCount);
-  for (let index = 0; index < stepCount; index++) {
+  for (let index = from; index < stepCount; index++) {
     const step = firstStep + index;
     sampler.sample(rng, starts);
     const loss = pool.run(step, optimiser.parameters, starts, optimiser.gradients);
@@ -152,6 +185,13 @@ async function runCycle(
     optimiser.step(oneCycleRate(index, stepCount, { peakRate }));
     const validationR2 = afterStep(step, loss, current);
     training.onProgress({ step, stepCount: options.stepCount, loss, validationR2 });
+    training.onStep?.(() => ({
+      isRefit,
+      index: index + 1,
+      optimiser: optimiser.saveState(),
+      rng: rng.saveState(),
+      trained: { ...trained, checks: [...trained.checks] },
+    }));
     await training.yieldToHost();
   }
   return current();

@@ -24,6 +24,16 @@ export class Rng {
     this.s3 = next() | 1; // the all-zero state is the one fixed point
   }
 
+  /** Where the stream is, as plain numbers. */
+  saveState(): number[] {
+    return [this.s0, this.s1, this.s2, this.s3, this.spareNormal];
+  }
+
+  /** Goes on from where `saveState` was called. */
+  loadState(state: readonly number[]): void {
+    [this.s0, this.s1, this.s2, this.s3, this.spareNormal] = state;
+  }
+
   /** 32 uniform bits as an unsigned integer. */
   uint32(): number {
     const r = Math.imul(rotl(Math.imul(this.s1, 5), 7), 9) >>> 0;

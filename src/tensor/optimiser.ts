@@ -47,6 +47,14 @@ export interface UpdateGroup {
   update: ParameterUpdate;
 }
 
+/** Flat vectors, in the order of the parameters. */
+export interface AdamWState {
+  stepCount: number;
+  parameters: Float32Array;
+  firstMoments: Float32Array;
+  secondMoments: Float32Array;
+}
+
 export class AdamW {
   /** All parameters one after another: set before the first step, updated by each. */
   readonly parameters: Float32Array;
@@ -78,6 +86,27 @@ export class AdamW {
     this.secondMomentPtr = arena.allocate(count);
     this.parameters = arena.float32(this.parameterPtr, count);
     this.gradients = arena.float32(this.gradientPtr, count);
+  }
+
+  /** Copies what the next step depends on, gradients aside. */
+  saveState(): AdamWState {
+    const { arena } = this.kernels;
+    const copy = (ptr: number): Float32Array => arena.float32(ptr, this.parameters.length).slice();
+    return {
+      stepCount: this.stepCount,
+      parameters: copy(this.parameterPtr),
+      firstMoments: copy(this.firstMomentPtr),
+      secondMoments: copy(this.secondMomentPtr),
+    };
+  }
+
+  loadState({ stepCount, parameters, firstMoments, secondMoments }: AdamWState): void {
+    const { arena } = this.kernels;
+    const count = this.parameters.length;
+    this.stepCount = stepCount;
+    this.parameters.set(parameters);
+    arena.float32(this.firstMomentPtr, count).set(firstMoments);
+    arena.float32(this.secondMomentPtr, count).set(secondMoments);
   }
 
   /** Moves the parameters against the gradients. Returns the gradients' norm before clipping. */

@@ -1,0 +1,367 @@
+/**
+ * Pretraining over sessions: a read-in for each (their channels may differ in number and order), one core and one readout for all.
+ * Features are normalised by session, outputs by what all sessions have in common. The last stretch of every session is held out
+ * to choose by; a short second cycle then learns from it too (training.ts).
+ */
+import { BetzError } from '../../core/errors.ts';
+import type { BinnedRecording } from '../../core/recording.ts';
+import { Rng } from '../../core/rng.ts';
+import type {
+  DecoderKind,
+  Model,
+  Normalisation,
+  ReadIn,
+  TensorData,
+  Tensors,
+} from '../../decoders/decoder.ts';
+import { parseConfig } from '../../decoders/parse-config.ts';
+import { findDecoderKind } from '../../decoders/registry.ts';
+import { NO_AUGMENTATION } from '../augmentation.ts';
+import type { Augmentation } from '../augmentation.ts';
+import type { CalibrationHost } from '../calibrate.ts';
+import { columnMoments, expectMovement, fitNormalisation } from '../normalisation.ts';
+import type { BinRange } from '../splits.ts';
+import { readInNames } from '../step-plan.ts';
+import type { StepPlan } from '../step-plan.ts';
+import { refitDecoder, trainDecoder } from '../training.ts';
+import type {
+  Trained,
+  Training,
+  TrainingCheckpoint,
+  TrainingOptions,
+  TrainingProgress,
+} from '../training.ts';
+import { clipSegments, windowBinsFor, WindowSampler } from '../training-windows.ts';
+import type { BatchSampler } from '../training-windows.ts';
+import { sessionData, ShiftedSampler } from './fine-tune.ts';
+import { decodeSession, scoreBlocks } from './session-scores.ts';
+
+export interface PretrainOptions {
+  kind: string;
+  config?: Readonly<Record<string, unknown>>;
+  /** Inputs of the core. Default: 48, or the fewest channels of a session if those are fewer. */
+  latentCount?: number;
+  training?: Partial<TrainingOptions>;
+  augmentation?: Partial<Augmentation>;
+  onProgress?: (progress: TrainingProgress) => void;
+  /** Where an interrupted pretraining with the same recordings and options goes on. */
+  resume?: TrainingCheckpoint;
+  /** Called after every step; `take` copies what `resume` needs. */
+  onStep?: (take: () => TrainingCheckpoint) => void;
+}
+
+export interface Pretraining {
+  /** The last recording is the session that it decodes. */
+  model: Model;
+  trained: Trained;
+  options: TrainingOptions;
+  /** On the held-out end of each recording, before the second cycle; choices were made by their mean. */
+  heldOutR2: readonly { recording: string; r2Mean: number }[];
+  trainSeconds: number;
+}
+
+const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount' | 'refitStepCount'> = {
+  batchCount: 32,
+  windowBins: 100,
+  warmUpBins: 10,
+  peakRate: 4e-3,
+  weightDecay: 0.02,
+  clipNorm: 1,
+  checkCount: 4,
+  seed: 1,
+};
+const LATENT_COUNT = 48;
+/** How often the first cycle goes over all sessions together: they differ, so fewer passes than over a single one. */
+const PASS_COUNT = 50;
+const STEP_COUNT_MIN = 300;
+const STEP_COUNT_MAX = 3000;
+const REFIT_SHARE = 0.138;
+const TRAIN_SHARE = 0.85;
+/** As another day might have recorded it, so that the core learns little that a day can take away. */
+const AUGMENTATION: Augmentation = {
+  ...NO_AUGMENTATION,
+  dropout: 0.3,
+  channelDropout: 0.05,
+  gainSpread: 0.1,
+  offsetSpread: 0.1,
+};
+const NS_PER_S = 1e9;
+
+/**
+ * @param recordings in time order; one or more
+ * @throws BetzError CAL_SESSIONS_DIFFER, CAL_RECORDING_TOO_SHORT, CAL_TARGET_CONSTANT, CAL_FEATURES_CONSTANT, CAL_METHOD_UNSUPPORTED,
+ * CAL_SEGMENTS_TOO_SHORT, CAL_DIVERGED, CFG_PRETRAIN_SESSIONS
+ */
+export async function pretrain(
+  recordings: readonly BinnedRecording[],
+  options: PretrainOptions,
+  host: CalibrationHost,
+): Promise<Pretraining> {
+  const startNs = host.clock.nowNs();
+  const kind = findDecoderKind(options.kind);
+  expectAlike(recordings, kind);
+  const sessions = prepareSessions(recordings);
+  const { passCount: _, ...hints } = kind.trainingHints ?? {};
+  const given = { ...TRAINING_DEFAULTS, ...hints, ...options.training };
+  const batchCount = Math.max(given.batchCount, recordings.length);
+  const latentCount =
+    options.latentCount ?? Math.min(LATENT_COUNT, ...recordings.map(({ channels }) => channels.length));
+  const augmentation = { ...AUGMENTATION, ...options.augmentation };
+  const trainSegments = sessions.map(({ recording, train }) => clipSegments(recording.segments, train));
+  const windowBins =
+    windowBinsFor(trainSegments.flat(), given.windowBins + 2 * augmentation.shiftBins) -
+    2 * augmentation.shiftBins;
+  const plan: StepPlan = {
+    kind: kind.name,
+    // Features are dropped before the read-in, where they are channels.
+    config: parseConfig(kind, { inputDropout: 0, ...options.config }),
+    shape: { inputCount: latentCount, outputCount: recordings[0].target.labels.length },
+    windowBins,
+    batchCount,
+    warmUpBins: Math.min(given.warmUpBins, Math.floor(windowBins / 4)),
+    seed: given.seed,
+    sessions: shareRows(batchCount, recordings),
+    augmentation,
+  };
+  const binCount = sessions.reduce((sum, { train }) => sum + train.endBin - train.startBin, 0);
+  const stepCount = options.training?.stepCount ?? defaultStepCount(binCount, batchCount * windowBins);
+  const training: TrainingOptions = {
+    refitStepCount: Math.round(stepCount * REFIT_SHARE),
+    ...given,
+    batchCount,
+    windowBins,
+    stepCount,
+  };
+  const modelOf = (tensors: Tensors, session: number): Model =>
+    assemble(kind, plan, sessions, tensors, session);
+  const heldOut = (tensors: Tensors): number[] =>
+    sessions.map(({ recording, validation }, session) => {
+      const outputs = decodeSession(modelOf(tensors, session), recording, host.makeKernels());
+      return scoreBlocks(recording, outputs, clipSegments(recording.segments, validation)).metrics.r2Mean;
+    });
+  const data = sessions.map(({ recording }, session) => sessionData(modelOf({}, session), recording));
+  const pool = await host.makePool(kind, plan, data);
+  try {
+    const sampler = (segments: readonly (readonly { startBin: number; endBin: number }[])[]): BatchSampler =>
+      new SessionsSampler(plan, segments, augmentation.shiftBins);
+    const task: Training = {
+      kind,
+      plan,
+      options: training,
+      sampler: sampler(trainSegments),
+      initial: initialise(kind, plan),
+      pool,
+      kernels: host.makeKernels(),
+      validate: (tensors) => mean(heldOut(tensors)),
+      onProgress: (progress) => options.onProgress?.(progress),
+      yieldToHost: () => host.yieldToHost(),
+      ...(options.resume === undefined ? {} : { resume: options.resume }),
+      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    };
+    const trained = await trainDecoder(task);
+    const scores = heldOut(trained.tensors);
+    const whole = sampler(recordings.map(({ segments }) => segments));
+    const tensors = await refitDecoder({ ...task, sampler: whole, kernels: host.makeKernels() }, trained);
+    const model = modelOf(tensors, sessions.length - 1);
+    const heldOutR2 = recordings.map(({ name }, i) => ({ recording: name, r2Mean: scores[i] }));
+    const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
+    const provenance = {
+      recording: recordings[recordings.length - 1].name,
+      pretrainedOn: heldOutR2,
+      training,
+      augmentation,
+      threadCount: pool.threadCount,
+      bestStep: trained.bestStep,
+      checks: trained.checks,
+      trainSeconds,
+    };
+    return { model: { ...model, provenance }, trained, options: training, heldOutR2, trainSeconds };
+  } finally {
+    pool.close();
+  }
+}
+
+interface Session {
+  recording: BinnedRecording;
+  train: BinRange;
+  validation: BinRange;
+  normalisation: Normalisation;
+}
+
+function prepareSessions(recordings: readonly BinnedRecording[]): Session[] {
+  const sessions = recordings.map((recording) => {
+    const { binCount, features, target, channels, name } = recording;
+    const trainEnd = Math.floor(binCount * TRAIN_SHARE);
+    if (binCount < BIN_COUNT_MIN) throw tooShort(name, binCount);
+    const train = { startBin: 0, endBin: trainEnd };
+    const validation = { startBin: trainEnd, endBin: binCount };
+    expectMovement(target, validation);
+    return {
+      recording,
+      train,
+      validation,
+      normalisation: fitNormalisation(features, channels.length, target, train),
+    };
+  });
+  const outputs = pooledOutputs(sessions);
+  return sessions.map((session) => ({ ...session, normalisation: { ...session.normalisation, ...outputs } }));
+}
+
+const BIN_COUNT_MIN = 200;
+
+/** Mean and deviation of the behaviour over the training parts of all sessions: the readout is one. */
+function pooledOutputs(sessions: readonly Session[]): {
+  outputMean: Float32Array;
+  outputScale: Float32Array;
+} {
+  const width = sessions[0].recording.target.labels.length;
+  const parts = sessions.map(({ recording, train }) => ({
+    count: train.endBin - train.startBin,
+    ...columnMoments(recording.target.values, width, train),
+  }));
+  const total = parts.reduce((sum, { count }) => sum + count, 0);
+  const weighted = (of: (part: (typeof parts)[number], d: number) => number): Float64Array =>
+    Float64Array.from({ length: width }, (_, d) =>
+      parts.reduce((sum, part) => sum + (part.count / total) * of(part, d), 0),
+    );
+  const means = weighted(({ means: each }, d) => each[d]);
+  const variances = weighted((part, d) => part.deviations[d] ** 2 + (part.means[d] - means[d]) ** 2);
+  return { outputMean: Float32Array.from(means), outputScale: Float32Array.from(variances, Math.sqrt) };
+}
+
+/** Rows in proportion to the sessions' bins, one at least. */
+function shareRows(
+  batchCount: number,
+  recordings: readonly BinnedRecording[],
+): { channelCount: number; rowCount: number }[] {
+  const total = recordings.reduce((sum, { binCount }) => sum + binCount, 0);
+  const rowCounts = recordings.map(({ binCount }) =>
+    Math.max(1, Math.floor((binCount / total) * batchCount)),
+  );
+  const given = (): number => rowCounts.reduce((sum, count) => sum + count, 0);
+  for (let i = 0; given() < batchCount; i = (i + 1) % rowCounts.length) rowCounts[i]++;
+  while (given() > batchCount) rowCounts[rowCounts.indexOf(Math.max(...rowCounts))]--;
+  return recordings.map(({ channels }, i) => ({ channelCount: channels.length, rowCount: rowCounts[i] }));
+}
+
+/** Every row of the batch from its own session. */
+class SessionsSampler implements BatchSampler {
+  private readonly parts: readonly { sampler: ShiftedSampler; starts: Int32Array }[];
+
+  constructor(
+    { sessions = [], windowBins }: StepPlan,
+    segments: readonly (readonly { startBin: number; endBin: number }[])[],
+    shiftBins: number,
+  ) {
+    this.parts = sessions.map(({ rowCount }, i) => ({
+      sampler: new ShiftedSampler(new WindowSampler(segments[i], windowBins + 2 * shiftBins), shiftBins),
+      starts: new Int32Array(rowCount),
+    }));
+  }
+
+  sample(rng: Rng, starts: Int32Array): void {
+    let row = 0;
+    for (const part of this.parts) {
+      part.sampler.sample(rng, part.starts);
+      starts.set(part.starts, row);
+      row += part.starts.length;
+    }
+  }
+}
+
+/** The core as its authors do it; read-ins as PyTorch's linear layer, uniform in +-1/sqrt(channels). */
+function initialise(kind: DecoderKind, plan: StepPlan): Tensors {
+  const rng = new Rng(plan.seed);
+  const tensors: Record<string, TensorData> = { ...kind.initialise(plan.config, plan.shape, rng) };
+  const latentCount = plan.shape.inputCount;
+  plan.sessions?.forEach(({ channelCount }, session) => {
+    // Normalised channels and latents both have a variance of about 1.
+    const bound = Math.sqrt(3 / channelCount);
+    const { weight, bias } = readInNames(session);
+    const data = Float32Array.from({ length: latentCount * channelCount }, () => rng.uniform(-bound, bound));
+    tensors[weight] = { shape: [latentCount, channelCount], data };
+    tensors[bias] = { shape: [latentCount], data: new Float32Array(latentCount) };
+  });
+  return tensors;
+}
+
+/** The model that decodes one of the sessions; without tensors, only its normalisation means anything. */
+function assemble(
+  kind: DecoderKind,
+  plan: StepPlan,
+  sessions: readonly Session[],
+  tensors: Tensors,
+  session: number,
+): Model {
+  const { recording, normalisation } = sessions[session];
+  const readInOf = (index: number): ReadIn => {
+    const { weight, bias } = readInNames(index);
+    return { weight: tensors[weight], bias: tensors[bias] };
+  };
+  const { name, labels, unit } = recording.target;
+  const core = kind.parameters(plan.config, plan.shape).map(({ name: each }) => [each, tensors[each]]);
+  return {
+    kind: kind.name,
+    config: plan.config,
+    shape: { inputCount: recording.channels.length, outputCount: labels.length },
+    tensors: Object.fromEntries(core) as Tensors,
+    readIn: readInOf(session),
+    sessions: sessions.flatMap((other, index) =>
+      index === session
+        ? []
+        : [
+            {
+              name: other.recording.name,
+              channelLabels: other.recording.channels.map(({ label }) => label),
+              featureMean: other.normalisation.featureMean,
+              featureScale: other.normalisation.featureScale,
+              readIn: readInOf(index),
+            },
+          ],
+    ),
+    normalisation,
+    features: {
+      name: 'spikeCounts',
+      smoothing: 0,
+      channelLabels: recording.channels.map(({ label }) => label),
+    },
+    output: { name, labels, unit },
+    binMs: recording.binMs,
+    provenance: {},
+  };
+}
+
+function defaultStepCount(binCount: number, binsPerStep: number): number {
+  const first = Math.min(STEP_COUNT_MAX, Math.max(STEP_COUNT_MIN, (PASS_COUNT * binCount) / binsPerStep));
+  return Math.round(first / (1 - REFIT_SHARE));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function expectAlike(recordings: readonly BinnedRecording[], kind: DecoderKind): void {
+  if (kind.ends === undefined) {
+    throw new BetzError('CAL_METHOD_UNSUPPORTED', `a '${kind.name}' decoder cannot be pretrained`, {
+      value: kind.name,
+      tip: 'Choose a kind that is trained by gradient, for example gru.',
+    });
+  }
+  const describe = ({ binMs, target }: BinnedRecording): string =>
+    `${target.name} ${target.labels.join(', ')} in ${target.unit}, bins of ${binMs} ms`;
+  const [first, ...others] = recordings;
+  const other = others.find((recording) => describe(recording) !== describe(first));
+  if (other === undefined) return;
+  throw new BetzError(
+    'CAL_SESSIONS_DIFFER',
+    `'${first.name}' has ${describe(first)}, and '${other.name}' has ${describe(other)}`,
+    { value: other.name, tip: 'Sessions share one core: give all the same behaviour and bin width.' },
+  );
+}
+
+function tooShort(name: string, binCount: number): BetzError {
+  return new BetzError('CAL_RECORDING_TOO_SHORT', `'${name}' has ${binCount} bins: too few to pretrain on`, {
+    value: binCount,
+    tip: `Leave it out, or record at least ${BIN_COUNT_MIN} bins; some minutes are usual.`,
+  });
+}
