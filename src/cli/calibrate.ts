@@ -4,10 +4,13 @@ import { Command } from 'commander';
 import { assertModelPathWritable, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
 import type { SeededCalibration } from '../calibration/calibrate-seeds.ts';
+import { SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { DecoderKind } from '../decoders/decoder.ts';
 import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
+import { parseMethod, runSessionCalibration } from './calibrate-session.ts';
+import type { SessionCommandOptions } from './calibrate-session.ts';
 import { DefaultFolder } from './default-folder.ts';
 import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
@@ -18,7 +21,7 @@ import { refuseReplacing } from './refuse-replacing.ts';
 
 interface CalibrateOptions {
   recording: string;
-  decoder: string;
+  decoder?: string;
   out?: string;
   target?: string;
   binMs?: number;
@@ -32,9 +35,25 @@ interface CalibrateOptions {
 
 export function calibrateCommand(): Command {
   return new Command('calibrate')
-    .description('Train a decoder on the first 80 % of a recording, and report its R2 on the last 20 %.')
-    .requiredOption('--recording <file>', 'recording to learn from (MATLAB v5)')
-    .option('--decoder <kind>', decoderKinds.map(({ name }) => name).join(', '), 'gru')
+    .description(
+      'Train a decoder on the first 80 % of a recording, and report its R2 on the last 20 %; or, with --model, bring a model to a new session.',
+    )
+    .option('--recording <file>', 'recording to learn from (MATLAB v5)')
+    .option('--decoder <kind>', `${decoderKinds.map(({ name }) => name).join(', ')} (default: gru)`)
+    .option('--model <file>', 'a model to begin from: `betz pretrain`, or an earlier session')
+    .option('--method <name>', `with --model: ${SESSION_METHODS.join(', ')} (default: auto)`, parseMethod)
+    .option(
+      '--seconds <seconds>',
+      'with --model: how much of the data to calibrate on (default: all of a recording; 60 simulated)',
+      parsePositive,
+    )
+    .option(
+      '--source <kind>',
+      "with --model: 'simulated', a day of the simulated array instead of a recording",
+    )
+    .option('--day <number>', 'simulated: which day (default: 0)', parseCount)
+    .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
+    .option('--rank <count>', 'with --method lora: rank of the changes (default: 4)', parsePositiveInteger)
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recording's own)", parsePositive)
@@ -59,13 +78,46 @@ export function calibrateCommand(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  $ betz calibrate --recording data.mat --decoder gru --out model.safetensors' +
-        '\n  $ betz calibrate --recording data.mat --decoder gru --set hiddenCount=256 --seeds 5',
+        '\n  $ betz calibrate --recording data.mat --decoder gru --set hiddenCount=256 --seeds 5' +
+        '\n  $ betz calibrate --model core.safetensors --recording today.mat --seconds 60 --out today.safetensors' +
+        '\n  $ betz calibrate --model core.safetensors --source simulated --day 8 --out day8.safetensors',
     )
     .action(runCalibrate);
 }
 
-async function runCalibrate(options: CalibrateOptions): Promise<void> {
-  const { decoder, recording: path, seed } = options;
+async function runCalibrate(options: CalibrateOptions | SessionCommandOptions): Promise<void> {
+  if (isForSession(options)) await runSessionCalibration(options);
+  else await runNewCalibration(options);
+}
+
+/** Options of one way to calibrate mean nothing to the other: say so instead of ignoring them. */
+function isForSession(options: CalibrateOptions | SessionCommandOptions): options is SessionCommandOptions {
+  const foreign =
+    'model' in options
+      ? ['decoder', 'set', 'seeds', 'binMs']
+      : ['method', 'seconds', 'source', 'day', 'channels', 'rank'];
+  const given = Object.entries(options).find(([name]) => foreign.includes(name));
+  const flag = given?.[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  if (given !== undefined) {
+    throw 'model' in options
+      ? usageError(
+          `--${flag} means nothing beside --model`,
+          given[1],
+          'Leave it out: the model says what it is.',
+        )
+      : usageError(`--${flag} needs --model`, given[1], 'Give --model FILE to begin from, or leave it out.');
+  }
+  return 'model' in options;
+}
+
+async function runNewCalibration(options: CalibrateOptions): Promise<void> {
+  const { decoder = 'gru', recording: path, seed } = options;
+  if ((path as string | undefined) === undefined)
+    throw usageError(
+      "required option '--recording <file>' not specified",
+      undefined,
+      'Give a recording to learn from.',
+    );
   refuseForeignOptions(options, findDecoderKind(decoder));
   const recording = openBinnedRecording(path, options);
   const folder = options.out === undefined ? new DefaultFolder('models') : undefined;

@@ -42,8 +42,8 @@ export function listenForInterrupt(hint: string): Interrupt {
 }
 
 /** Thrown by a computation that was told to stop before it had a result. */
-export function interruptedError(): BetzError {
-  return new BetzError('CFG_INTERRUPTED', 'stopped before it was done', { tip: 'Nothing was written.' });
+export function interruptedError(tip = 'Nothing was written.'): BetzError {
+  return new BetzError('CFG_INTERRUPTED', 'stopped before it was done', { tip });
 }
 
 /** A terminal has echoed ^C where the line begins. */

@@ -7,6 +7,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { infoCommand } from './info.ts';
+import { pretrainCommand } from './pretrain.ts';
 import { quantizeCommand } from './quantize.ts';
 import { runCommand } from './run.ts';
 
@@ -27,6 +28,7 @@ Examples:
     )
     .addCommand(runCommand())
     .addCommand(calibrateCommand())
+    .addCommand(pretrainCommand())
     .addCommand(evaluateCommand())
     .addCommand(infoCommand())
     .addCommand(quantizeCommand())

@@ -1,0 +1,38 @@
+/** How a session's model came to be: from what data, by what, judged how, in place of whom. */
+import type { BinnedRecording } from '../../core/recording.ts';
+import type { Model } from '../../decoders/decoder.ts';
+import type { SessionCalibration } from './calibrate-session.ts';
+
+export interface SessionOrigin {
+  seed: number;
+  /** Of Betz. */
+  version: string;
+  /** The file of the decoder in service, and its hash. */
+  baseName: string;
+  baseSha256: string;
+}
+
+export function sessionProvenance(
+  base: Model,
+  recording: BinnedRecording,
+  { candidate, blocks, inService, baseline }: SessionCalibration,
+  origin: SessionOrigin,
+): Model['provenance'] {
+  return {
+    recording: recording.name,
+    binCount: recording.binCount,
+    seconds: (recording.binCount * recording.binMs) / 1000,
+    method: candidate.method,
+    fitSeconds: candidate.fitSeconds,
+    heldOutBlocks: blocks.heldOut,
+    heldOutR2: candidate.scores.metrics.r2Mean,
+    heldOutBlockR2: candidate.scores.blockR2,
+    inServiceR2: inService.metrics.r2Mean,
+    baselineR2: baseline.metrics.r2Mean,
+    seed: origin.seed,
+    version: origin.version,
+    replaces: origin.baseName,
+    replacesSha256: origin.baseSha256,
+    base: base.provenance,
+  };
+}

@@ -1,0 +1,234 @@
+/** `betz calibrate --model`: a model brought to a new session by a little of its data. */
+import { basename } from 'node:path';
+import { frameAfter } from '../acquisition/simulated/simulate-recording.ts';
+import { calibrateSession, SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
+import type { SessionCalibration, SessionMethod } from '../calibration/session/calibrate-session.ts';
+import { onlySegments } from '../calibration/session/ridge-baseline.ts';
+import { sessionProvenance } from '../calibration/session/session-provenance.ts';
+import { clipSegments } from '../calibration/training-windows.ts';
+import type { DecodingMetrics } from '../calibration/metrics.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { createCalibrationHost } from '../host/calibration-host.ts';
+import { assertModelPathWritable, readModelFile, writeModelFile } from '../host/model-store.ts';
+import { version } from '../host/version.ts';
+import { usageError } from './failure.ts';
+import { interruptedError, listenForInterrupt } from './interrupt.ts';
+import { namedR2, r2Text } from './metrics-text.ts';
+import { openBinnedRecording } from './open-data.ts';
+import { startProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
+import { scoreModel } from './score-model.ts';
+import { simulateDay } from './simulated-days.ts';
+
+export interface SessionCommandOptions {
+  model: string;
+  method?: SessionMethod;
+  seconds?: number;
+  recording?: string;
+  source?: string;
+  day?: number;
+  channels?: number;
+  target?: string;
+  out?: string;
+  steps?: number;
+  rank?: number;
+  seed: number;
+  threads?: number;
+  json?: true;
+}
+
+/** What the candidate is tried on beyond the data that it was made of, where there are any. */
+interface Later {
+  seconds: number;
+  candidate: DecodingMetrics;
+  /** Absent where the decoder in service does not know the session's channels. */
+  inService: DecodingMetrics | undefined;
+}
+
+const DEFAULT_SECONDS = 60;
+const SIMULATED_LATER_S = 120;
+/** Less is not worth a score. */
+const LATER_S_MIN = 5;
+
+export async function runSessionCalibration(options: SessionCommandOptions): Promise<void> {
+  const { model: modelPath, method = 'auto', json, threads } = options;
+  const { model: base, hash } = readModelFile(modelPath);
+  const { session, later } = openSession(options, base);
+  const out = options.out ?? `${modelPath.replace(/\.safetensors$/, '')}-${method}.safetensors`;
+  refuseReplacing(modelPath, out, 'the new model would replace the one in service');
+  if (options.recording !== undefined)
+    refuseReplacing(options.recording, out, 'the model would replace the recording');
+  assertModelPathWritable(out);
+  const interrupt = listenForInterrupt('stopping; no model will be written');
+  const host = createCalibrationHost(threads);
+  let progress: Progress | undefined;
+  let shown: SessionMethod | undefined;
+  try {
+    const calibration = await calibrateSession(
+      base,
+      session,
+      {
+        method,
+        seed: options.seed,
+        training: options.steps === undefined ? {} : { stepCount: options.steps },
+        ...(options.rank === undefined ? {} : { rank: options.rank }),
+        onProgress: ({ method: at, step, stepCount, loss }) => {
+          if (at !== shown) {
+            progress?.stop();
+            progress = startProgress(`calibrating by ${at}`);
+            shown = at;
+          }
+          progress?.update(step / stepCount, `loss ${loss.toFixed(3)}`);
+        },
+        onCandidate: ({ method: ready, scores, fitSeconds }) => {
+          progress?.stop();
+          process.stderr.write(
+            `${ready}: held-out R2 ${scores.metrics.r2Mean.toFixed(3)} after ${fitSeconds.toFixed(1)} s\n`,
+          );
+        },
+      },
+      {
+        ...host,
+        yieldToHost: async () => {
+          await host.yieldToHost();
+          if (interrupt.signal.aborted) throw interruptedError();
+        },
+      },
+    );
+    const { candidate } = calibration;
+    const provenance = sessionProvenance(base, session, calibration, {
+      seed: options.seed,
+      version,
+      baseName: basename(modelPath),
+      baseSha256: hash,
+    });
+    writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
+    const rest = later === undefined ? undefined : scoreLater(base, candidate.model, later);
+    const results = { base, session, calibration, rest, out };
+    process.stdout.write(
+      json ? `${JSON.stringify(report(results))}\n` : `${reportLines(results).join('\n')}\n`,
+    );
+  } finally {
+    progress?.stop();
+    interrupt.dispose();
+  }
+}
+
+/** The first seconds of the recording or day, and what comes after them. */
+function openSession(
+  options: SessionCommandOptions,
+  base: Model,
+): { session: BinnedRecording; later: BinnedRecording | undefined } {
+  const { recording: path, source, day, channels, seconds, seed } = options;
+  if (source !== undefined && source !== 'simulated')
+    throw usageError(
+      `'${source}' is no source to calibrate on`,
+      source,
+      'Give --recording, or --source simulated.',
+    );
+  if (source === 'simulated') {
+    if (path !== undefined)
+      throw usageError('--recording and --source simulated exclude each other', path, 'Leave one out.');
+    const settings = { seed, binMs: base.binMs, ...(channels === undefined ? {} : { channels }) };
+    const length = seconds ?? DEFAULT_SECONDS;
+    return {
+      session: simulateDay(day ?? 0, length, settings),
+      later: simulateDay(day ?? 0, SIMULATED_LATER_S, settings, frameAfter(length)),
+    };
+  }
+  if (path === undefined)
+    throw usageError('no session was given', undefined, 'Give --recording FILE, or --source simulated.');
+  for (const [name, value] of Object.entries({ day, channels })) {
+    if (value !== undefined) throw usageError(`--${name} is for --source simulated`, value, 'Leave it out.');
+  }
+  const whole = openBinnedRecording(path, { target: options.target ?? base.output.name, binMs: base.binMs });
+  const bins = Math.min(whole.binCount, Math.round(((seconds ?? Infinity) * 1000) / whole.binMs));
+  const part = (startBin: number, endBin: number): BinnedRecording =>
+    onlySegments(whole, clipSegments(whole.segments, { startBin, endBin }));
+  const restS = ((whole.binCount - bins) * whole.binMs) / 1000;
+  return {
+    session: part(0, bins),
+    later: restS >= LATER_S_MIN ? part(bins, whole.binCount) : undefined,
+  };
+}
+
+function scoreLater(base: Model, candidate: Model, later: BinnedRecording): Later {
+  const range = { startBin: 0, endBin: later.binCount };
+  const labels = later.channels.map(({ label }) => label).join('\n');
+  return {
+    seconds: (later.binCount * later.binMs) / 1000,
+    candidate: scoreModel(candidate, later, range),
+    inService: base.features.channelLabels.join('\n') === labels ? scoreModel(base, later, range) : undefined,
+  };
+}
+
+interface Results {
+  base: Model;
+  session: BinnedRecording;
+  calibration: SessionCalibration;
+  rest: Later | undefined;
+  out: string;
+}
+
+function report({ base, session, calibration, rest, out }: Results): object {
+  const { labels } = base.output;
+  const { candidate, tried, inService, baseline } = calibration;
+  return {
+    decoder: base.kind,
+    method: candidate.method,
+    session: session.name,
+    seconds: (session.binCount * session.binMs) / 1000,
+    tried: tried.map(({ method, scores, fitSeconds }) => ({
+      method,
+      fitSeconds,
+      heldOutR2: namedR2(labels, scores.metrics),
+    })),
+    heldOutR2: namedR2(labels, candidate.scores.metrics),
+    inServiceR2: namedR2(labels, inService.metrics),
+    baselineR2: namedR2(labels, baseline.metrics),
+    betterBlocks: betterBlocks(calibration),
+    later:
+      rest === undefined
+        ? null
+        : {
+            seconds: rest.seconds,
+            r2: namedR2(labels, rest.candidate),
+            inServiceR2: rest.inService === undefined ? null : namedR2(labels, rest.inService),
+          },
+    out,
+  };
+}
+
+function reportLines({ base, session, calibration, rest, out }: Results): string[] {
+  const { labels, name } = base.output;
+  const { candidate, inService, baseline } = calibration;
+  const seconds = (session.binCount * session.binMs) / 1000;
+  const { better, of } = betterBlocks(calibration);
+  return [
+    `${base.kind} calibrated by ${candidate.method} on ${seconds.toFixed(0)} s of ${session.name} in ${candidate.fitSeconds.toFixed(1)} s`,
+    `R2 of ${name} on ${of} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,
+    `the decoder in service there:  ${r2Text(labels, inService.metrics)}  (the new one is better in ${better} of ${of})`,
+    `ridge baseline there:  ${r2Text(labels, baseline.metrics)}`,
+    ...(rest === undefined
+      ? []
+      : [
+          `on the ${rest.seconds.toFixed(0)} s after:  ${r2Text(labels, rest.candidate)}` +
+            (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
+        ]),
+    `model written to ${out}`,
+  ];
+}
+
+function betterBlocks({ candidate, inService }: SessionCalibration): { better: number; of: number } {
+  const better = candidate.scores.blockR2.filter((r2, i) => r2 > inService.blockR2[i]).length;
+  return { better, of: inService.blockR2.length };
+}
+
+/** A parser of method names. */
+export function parseMethod(text: string): SessionMethod {
+  const method = SESSION_METHODS.find((known) => known === text);
+  if (method !== undefined) return method;
+  throw usageError(`'${text}' is no method`, text, `Choose from: ${SESSION_METHODS.join(', ')}.`);
+}

@@ -1,0 +1,44 @@
+/** Days of the simulated array as sessions: what pretraining and calibration can be tried on without a recording. */
+import { simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import { usageError } from './failure.ts';
+import { parseCount } from './option-parsers.ts';
+
+export const SIMULATED_BIN_MS = 20;
+const DAYS_MAX = 100;
+
+/** '0-7' or '1,3,5' -> the days, in order */
+export function parseDays(text: string): number[] {
+  const days = text.split(',').flatMap((part) => {
+    const [first, last = first] = part.trim().split('-').map(parseCount);
+    return last < first
+      ? []
+      : Array.from({ length: Math.min(last - first + 1, DAYS_MAX + 1) }, (_, i) => first + i);
+  });
+  if (days.length === 0 || days.length > DAYS_MAX || new Set(days).size < days.length) {
+    throw usageError(
+      `'${text}' are no days`,
+      text,
+      `Give up to ${DAYS_MAX} days, each once, for example 0-7 or 1,3,5.`,
+    );
+  }
+  return days;
+}
+
+export interface SimulatedSessionOptions {
+  seed: number;
+  channels?: number;
+  binMs?: number;
+}
+
+/** The first seconds of a day. @throws BetzError CFG_SOURCE_CONFIG, CFG_SIMULATION_* */
+export function simulateDay(
+  day: number,
+  seconds: number,
+  options: SimulatedSessionOptions,
+  startFrame = 0,
+): BinnedRecording {
+  const { seed, channels, binMs = SIMULATED_BIN_MS } = options;
+  const array = { seed, day, ...(channels === undefined ? {} : { channelCount: channels }) };
+  return simulateRecording(array, seconds, binMs, startFrame);
+}
