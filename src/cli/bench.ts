@@ -1,5 +1,6 @@
 /** `betz bench`: measured figures, each with the machine and the method beside it. */
 import { Command } from 'commander';
+import { benchCalibrationCommand } from './bench-calibration.ts';
 import { benchLatencyCommand } from './bench-latency.ts';
 import { benchTrainingCommand } from './bench-training.ts';
 
@@ -10,6 +11,7 @@ export function benchCommand(): Command {
       'after',
       '\nExamples:\n  $ betz bench latency --hidden 256 --seconds 10\n  $ betz bench training --decoder all --rounds 5',
     )
+    .addCommand(benchCalibrationCommand())
     .addCommand(benchLatencyCommand())
     .addCommand(benchTrainingCommand());
 }

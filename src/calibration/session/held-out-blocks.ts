@@ -15,8 +15,8 @@ export interface HeldOutBlocks {
 /** One block in this many is held out, the third of each round first, so that there are data on both sides of it. */
 const ROUND = 5;
 const HELD_OUT_IN_ROUND = 2;
-/** Blocks are a tenth of the data, within these limits. */
-const BLOCK_SHARE = 0.1;
+/** Blocks are a twentieth of the data, within these limits. */
+const BLOCK_SHARE = 0.05;
 const BLOCK_S_MIN = 1;
 const BLOCK_S_MAX = 10;
 /** Less says nothing about a decoder. */

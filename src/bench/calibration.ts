@@ -1,0 +1,80 @@
+/**
+ * How well each method brings a pretrained decoder to a new session, by the seconds of data that it gets: R2 on a later part of
+ * the session, which no method has seen, and the seconds that the fit takes.
+ */
+import { calibrateSession } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/calibrate-session.ts';
+import { pretrain } from '../calibration/session/pretrain.ts';
+import { ridgeBaseline } from '../calibration/session/ridge-baseline.ts';
+import { decodeSession, scoreBlocks } from '../calibration/session/session-scores.ts';
+import type { CalibrationHost } from '../calibration/calibrate.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { firstSeconds } from './calibration-data.ts';
+import type { CalibrationBenchData } from './calibration-data.ts';
+
+export interface CalibrationBenchOptions {
+  decoder: string;
+  config: Readonly<Record<string, unknown>>;
+  seed: number;
+  methods: readonly SessionMethod[];
+  secondsList: readonly number[];
+  onProgress(line: string): void;
+}
+
+export interface CalibrationBenchRow {
+  decoder: string;
+  data: string;
+  seed: number;
+  /** 'none': the base as it is; 'ridge': fitted to the same data. */
+  method: SessionMethod | 'none' | 'ridge';
+  /** Of data; 0 with 'none'. */
+  seconds: number;
+  r2: number;
+  fitSeconds: number;
+}
+
+/** One base, any number of new sessions. */
+export async function benchCalibration(
+  sessions: readonly CalibrationBenchData[],
+  options: CalibrationBenchOptions,
+  host: CalibrationHost,
+): Promise<CalibrationBenchRow[]> {
+  const { decoder, config, seed, methods, secondsList, onProgress } = options;
+  onProgress(`${decoder}, seed ${seed}: pretraining on ${sessions[0].training.length} sessions`);
+  const { model: base, trainSeconds } = await pretrain(
+    sessions[0].training,
+    { kind: decoder, config, training: { seed } },
+    host,
+  );
+  const rows: CalibrationBenchRow[] = [];
+  for (const { name: data, session, test } of sessions) {
+    const push = (
+      method: CalibrationBenchRow['method'],
+      seconds: number,
+      model: Model,
+      fitSeconds: number,
+    ): void => {
+      rows.push({ decoder, data, seed, method, seconds, r2: scoreOn(model, test, host), fitSeconds });
+    };
+    push('none', 0, base, trainSeconds);
+    const wholeS = (session.binCount * session.binMs) / 1000;
+    for (const seconds of [...secondsList, wholeS]) {
+      const recording = firstSeconds(session, seconds);
+      onProgress(`${decoder}, seed ${seed}: ${data}, ${seconds.toFixed(0)} s`);
+      push('ridge', seconds, ridgeBaseline(recording, recording.segments), Number.NaN);
+      for (const method of seconds === wholeS && !secondsList.includes(wholeS)
+        ? (['full'] as const)
+        : methods) {
+        const { candidate, tried } = await calibrateSession(base, recording, { method, seed }, host);
+        const fitSeconds = tried.reduce((sum, each) => sum + each.fitSeconds, 0);
+        push(method, seconds, candidate.model, fitSeconds);
+      }
+    }
+  }
+  return rows;
+}
+
+function scoreOn(model: Model, test: BinnedRecording, host: CalibrationHost): number {
+  return scoreBlocks(test, decodeSession(model, test, host.makeKernels()), test.segments).metrics.r2Mean;
+}
