@@ -1,7 +1,9 @@
 /** `betz bench`: measured figures, each with the machine and the method beside it. */
 import { Command } from 'commander';
 import { benchCalibrationCommand } from './bench-calibration.ts';
+import { benchDriftCommand } from './bench-drift.ts';
 import { benchLatencyCommand } from './bench-latency.ts';
+import { benchStabilizationCommand } from './bench-stabilization.ts';
 import { benchTrainingCommand } from './bench-training.ts';
 
 export function benchCommand(): Command {
@@ -12,6 +14,8 @@ export function benchCommand(): Command {
       '\nExamples:\n  $ betz bench latency --hidden 256 --seconds 10\n  $ betz bench training --decoder all --rounds 5',
     )
     .addCommand(benchCalibrationCommand())
+    .addCommand(benchDriftCommand())
     .addCommand(benchLatencyCommand())
+    .addCommand(benchStabilizationCommand())
     .addCommand(benchTrainingCommand());
 }

@@ -16,6 +16,11 @@ export interface BehaviourSignal {
   labels: readonly string[];
   /** e.g. 'm/s'. */
   unit: string;
+  /**
+   * What a decoder made of these very spikes while they were recorded. It is a function of them, so decoding it says
+   * nothing: never the target that is taken where none is named.
+   */
+  isDecoded?: true;
   /** Sample times in seconds from the recording's start, increasing. [count] */
   timesS: Float64Array;
   /** [count x labels.length], row-major. */
@@ -25,8 +30,11 @@ export interface BehaviourSignal {
 export interface Trial {
   startS: number;
   endS: number;
+  /** From when on the person could move, where a trial begins with a hold; else absent. */
+  movementS?: number;
   /** Target position in the behaviour's unit of length, where the task has one. */
   target?: readonly number[];
+  /** What kind of trial it is, in the recording's own words. */
   label?: string;
 }
 

@@ -107,6 +107,19 @@ export interface SessionReadIn {
   readIn: ReadIn;
 }
 
+/**
+ * The latents of the day of calibration, which a read-in of another day is aligned to: factor analysis of raw features,
+ * y = loadings x + means + noise (calibration/stabilize.ts).
+ */
+export interface Stabilizer {
+  /** [inputCount] */
+  means: Float32Array;
+  /** [inputCount, latentCount] */
+  loadings: TensorData;
+  /** [inputCount], above 0 */
+  privateVariances: Float32Array;
+}
+
 /** Everything needed to make a decoder; what a model file holds. */
 export interface Model {
   kind: string;
@@ -119,6 +132,8 @@ export interface Model {
   readIn?: ReadIn;
   /** The other sessions that the core was trained on, oldest first; only beside a `readIn`. */
   sessions?: readonly SessionReadIn[];
+  /** Of a core that was trained on latents: what they are. Only beside a `readIn`. */
+  stabilizer?: Stabilizer;
   normalisation: Normalisation;
   features: {
     name: 'spikeCounts';

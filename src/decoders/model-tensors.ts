@@ -1,6 +1,6 @@
 /**
  * The tensors of a model file: those of the kind under their own names, `normalisation.*`, and in an int8 model
- * `int8_scales.*` beside each int8 matrix; the read-ins of session-tensors.ts (docs/formats.md, "Model file").
+ * `int8_scales.*` beside each int8 matrix; the read-ins of session-tensors.ts and the latents of stabilizer-tensors.ts (docs/formats.md, "Model file").
  */
 import { BetzError } from '../core/errors.ts';
 import type { DecoderKind, Model, Normalisation, TensorData } from './decoder.ts';
@@ -10,6 +10,7 @@ import { precisionOf, quantisedNames } from './quantise-model.ts';
 import { toFloat32, toInt8 } from './safetensors.ts';
 import { checkSessions, sessionTensors, takeSessions } from './session-tensors.ts';
 import type { SessionLabels } from './session-tensors.ts';
+import { checkStabilizer, stabilizerTensors, takeStabilizer } from './stabilizer-tensors.ts';
 import type { StoredTensor, WritableTensor } from './safetensors.ts';
 
 /** Tensor names of the normalisation, beside those of the kind. */
@@ -31,6 +32,7 @@ export function tensorsToStore(model: Model): Map<string, WritableTensor> {
   const floats: [string, WritableTensor][] = [
     ...normalisationTensors(model.normalisation),
     ...sessionTensors(model),
+    ...stabilizerTensors(model),
   ];
   const bytes: [string, WritableTensor][] = [];
   for (const [name, { shape, data, int8 }] of Object.entries(model.tensors)) {
@@ -54,7 +56,7 @@ export function tensorsFromStored(
   kind: DecoderKind,
   model: Pick<Model, 'config' | 'shape'>,
   labels: SessionLabels,
-): Pick<Model, 'tensors' | 'normalisation' | 'readIn' | 'sessions'> {
+): Pick<Model, 'tensors' | 'normalisation' | 'readIn' | 'sessions' | 'stabilizer'> {
   const rest = new Map(stored);
   const take = (name: string): StoredTensor => {
     const tensor = rest.get(name);
@@ -69,7 +71,9 @@ export function tensorsFromStored(
     outputMean: vector(NORMALISATION_NAMES.outputMean),
     outputScale: vector(NORMALISATION_NAMES.outputScale),
   };
-  const readIns = takeSessions((name) => toFloat32(name, take(name)), labels);
+  const takeFloat32 = (name: string): TensorData => toFloat32(name, take(name));
+  const readIns = takeSessions(takeFloat32, labels);
+  const stabilizer = takeStabilizer(takeFloat32, stored);
   const tensors = new Map<string, TensorData>();
   if ([...stored.values()].some(({ dtype }) => dtype === 'I8')) {
     for (const name of quantisedNames(kind, model.config, model.shape)) {
@@ -83,7 +87,7 @@ export function tensorsFromStored(
     }
   }
   for (const [name, tensor] of rest) tensors.set(name, toFloat32(name, tensor));
-  return { tensors: Object.fromEntries(tensors), normalisation, ...readIns };
+  return { tensors: Object.fromEntries(tensors), normalisation, ...readIns, ...stabilizer };
 }
 
 /**
@@ -92,6 +96,7 @@ export function tensorsFromStored(
  */
 export function checkTensors(model: Model, kind: DecoderKind): void {
   checkSessions(model, kind, checkTensor);
+  checkStabilizer(model, checkTensor);
   const { inputCount, outputCount } = model.shape;
   const expected = new Map(
     kind.parameters(model.config, coreShape(model)).map(({ name, shape }) => [name, shape]),

@@ -50,5 +50,6 @@ export function mergeReadIn(model: Model, kind: DecoderKind): Model {
   };
   delete plain.readIn;
   delete plain.sessions;
+  delete plain.stabilizer;
   return plain;
 }

@@ -49,7 +49,7 @@ function chooseTarget(recording: Recording, targetName: string | undefined): Beh
   const { behaviour, name } = recording;
   const signal =
     targetName === undefined
-      ? behaviour.find((each) => /velocity/i.test(each.name) || each.unit.endsWith('/s'))
+      ? behaviour.find(isVelocity)
       : behaviour.find((each) => each.name === targetName);
   if (signal !== undefined) return signal;
   const names = behaviour.map((each) => each.name).join(', ');
@@ -63,6 +63,10 @@ function chooseTarget(recording: Recording, targetName: string | undefined): Beh
       tip: names === '' ? 'The recording has no behaviour at all.' : `Choose the target from: ${names}.`,
     },
   );
+}
+
+function isVelocity({ name, unit, isDecoded }: BehaviourSignal): boolean {
+  return isDecoded !== true && (/velocity/i.test(name) || unit.endsWith('/s'));
 }
 
 function chooseBinMs(spikes: SpikeData, asked: number | undefined): number {

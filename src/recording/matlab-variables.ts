@@ -1,7 +1,7 @@
 /** What the layouts share: taking variables out of a MATLAB file, with one error that names what is wrong. */
 import { BetzError } from '../core/errors.ts';
 import { formatDims } from './matlab-array.ts';
-import type { MatlabNumbers, MatlabNumeric } from './matlab-array.ts';
+import type { MatlabArray, MatlabNumbers, MatlabNumeric, MatlabStruct } from './matlab-array.ts';
 import type { MatlabFile } from './matlab-v5.ts';
 
 /** A matrix of real numbers, column-major: element (row, column) is values[row + column * rowCount]. */
@@ -15,12 +15,23 @@ export interface RealMatrix {
 /** Throws LOG_VARIABLE_MISSING, LOG_VARIABLE_TYPE, LOG_VARIABLE_SHAPE. */
 export function realMatrix(file: MatlabFile, name: string): RealMatrix {
   const array = file.load(name);
-  if (array === undefined) {
-    throw new BetzError('LOG_VARIABLE_MISSING', `the MATLAB file has no variable '${name}'`, {
-      value: name,
-      tip: `It holds: ${variableNames(file)}.`,
-    });
-  }
+  if (array === undefined) throw missingVariable(file, name);
+  return toRealMatrix(name, array);
+}
+
+/** A struct array. Throws LOG_VARIABLE_MISSING, LOG_VARIABLE_TYPE. */
+export function structArray(file: MatlabFile, name: string): MatlabStruct {
+  const array = file.load(name);
+  if (array === undefined) throw missingVariable(file, name);
+  if (array.kind === 'struct') return array;
+  throw new BetzError('LOG_VARIABLE_TYPE', `'${name}' is not a struct array: it is ${array.kind}`, {
+    value: array.kind,
+    tip: `Save '${name}' as a struct array.`,
+  });
+}
+
+/** Throws LOG_VARIABLE_TYPE, LOG_VARIABLE_SHAPE. @param name of a variable, or a place such as trialData(3).binCounts */
+export function toRealMatrix(name: string, array: MatlabArray): RealMatrix {
   if (array.kind !== 'numeric' || array.imaginary !== undefined) {
     const found = array.kind === 'numeric' ? 'complex' : array.kind;
     throw new BetzError('LOG_VARIABLE_TYPE', `'${name}' is not a real full matrix: it is ${found}`, {
@@ -34,7 +45,11 @@ export function realMatrix(file: MatlabFile, name: string): RealMatrix {
 
 /** The same for a vector, in either orientation. */
 export function realVector(file: MatlabFile, name: string): RealMatrix {
-  const matrix = realMatrix(file, name);
+  return asVector(realMatrix(file, name));
+}
+
+/** A matrix of one row or one column as a row. Throws LOG_VARIABLE_SHAPE. */
+export function asVector(matrix: RealMatrix): RealMatrix {
   const length = matrix.values.length;
   if (matrix.rowCount !== 1 && matrix.columnCount !== 1) {
     throw shapeError(matrix, '1 x n');
@@ -92,4 +107,11 @@ function toDoubles(values: MatlabNumbers): Float64Array {
   const doubles = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) doubles[i] = Number(values[i]);
   return doubles;
+}
+
+function missingVariable(file: MatlabFile, name: string): BetzError {
+  return new BetzError('LOG_VARIABLE_MISSING', `the MATLAB file has no variable '${name}'`, {
+    value: name,
+    tip: `It holds: ${variableNames(file)}.`,
+  });
 }

@@ -5,6 +5,7 @@
 import { basename, extname } from 'node:path';
 import { BetzError } from '../core/errors.ts';
 import type { Recording } from '../core/recording.ts';
+import { readDegenhartRecording } from './degenhart-recording.ts';
 import { readFileBytes } from './file-bytes.ts';
 import { hasVariable, variableNames } from './matlab-variables.ts';
 import { looksLikeMatlab, openMatlabFile } from './matlab-v5.ts';
@@ -35,6 +36,11 @@ const MATLAB_LAYOUTS: readonly MatlabLayout[] = [
     name: 'binned reaching',
     variables: ['spikes', 'timeBase', 'handVel', 'handPos'],
     read: readStevensonRecording,
+  },
+  {
+    name: 'closed-loop trials',
+    variables: ['trialData', 'goodElectrodes'],
+    read: readDegenhartRecording,
   },
 ];
 

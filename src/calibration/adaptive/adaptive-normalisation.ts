@@ -1,0 +1,125 @@
+/**
+ * Z-scores that follow the signal: z = (x - mean_t) scale_t, with a running mean and deviation per channel that start at
+ * those of calibration and may move away from them only so far. A decoder behind it sees what it saw during calibration
+ * although rates and gains have drifted. No labels are needed; what the person intends has to stay alike on average over
+ * the time constant.
+ */
+import type { Normalisation } from '../../decoders/decoder.ts';
+import { ArtefactGate } from './artefact-gate.ts';
+import type { ArtefactOptions } from './artefact-gate.ts';
+
+export interface AdaptiveNormalisationOptions {
+  /** Default 60. */
+  timeConstantS?: number;
+  /** At the start calibration counts for as much as so many seconds of new data. Default 15. */
+  priorS?: number;
+  /** How far a mean may go from that of calibration, in deviations of calibration. Default 3. */
+  meanShiftMax?: number;
+  /** Deviations stay within the calibration's divided and multiplied by this. Default 4. */
+  scaleRatioMax?: number;
+  /** A deviation is not let below that of a Poisson count of this rate (or the calibration's, if that is less). Default 0.5. */
+  rateFloorHz?: number;
+  artefacts?: ArtefactOptions;
+}
+
+/** Places in the state after mean and variance. */
+const EXTRA = { seenBins: 0, heldBins: 1, count: 2 } as const;
+
+export class AdaptiveNormalisation {
+  /**
+   * All that changes, float32: mean[C], variance[C], bins seen, artefact bins in a row. Copy it out and in to save and load;
+   * it never holds anything that is not finite.
+   */
+  readonly state: Float32Array;
+  /** Whether the last bin was left out of the statistics. */
+  isHeld = false;
+  private readonly mean: Float32Array;
+  private readonly variance: Float32Array;
+  private readonly extra: Float32Array;
+  private readonly referenceMean: Float32Array;
+  /** 0 for channels that are ignored. */
+  private readonly referenceDeviation: Float32Array;
+  private readonly deviationFloor: Float32Array;
+  private readonly gate: ArtefactGate;
+  private readonly shareMin: number;
+  private readonly priorBins: number;
+  private readonly meanShiftMax: number;
+  private readonly scaleRatioMax: number;
+
+  /** @param reference of calibration; copied */
+  constructor(
+    reference: Pick<Normalisation, 'featureMean' | 'featureScale'>,
+    binMs: number,
+    options: AdaptiveNormalisationOptions = {},
+  ) {
+    const { featureMean, featureScale } = reference;
+    const channelCount = featureMean.length;
+    const floor = Math.sqrt(((options.rateFloorHz ?? 0.5) * binMs) / 1000);
+    this.scaleRatioMax = options.scaleRatioMax ?? 4;
+    this.meanShiftMax = options.meanShiftMax ?? 3;
+    this.referenceMean = featureMean.slice();
+    this.referenceDeviation = featureScale.map((scale) => (scale > 0 ? 1 / scale : 0));
+    this.deviationFloor = this.referenceDeviation.map((d) =>
+      Math.max(d / this.scaleRatioMax, Math.min(d, floor)),
+    );
+    this.gate = new ArtefactGate(featureScale.filter((scale) => scale > 0).length, binMs, options.artefacts);
+    this.shareMin = 1 - Math.exp(-binMs / 1000 / (options.timeConstantS ?? 60));
+    this.priorBins = ((options.priorS ?? 15) * 1000) / binMs;
+    this.state = new Float32Array(2 * channelCount + EXTRA.count);
+    this.mean = this.state.subarray(0, channelCount);
+    this.variance = this.state.subarray(channelCount, 2 * channelCount);
+    this.extra = this.state.subarray(2 * channelCount);
+    this.reset();
+  }
+
+  reset(): void {
+    this.mean.set(this.referenceMean);
+    for (let c = 0; c < this.variance.length; c++) this.variance[c] = this.referenceDeviation[c] ** 2;
+    this.extra.fill(0);
+    this.isHeld = false;
+  }
+
+  /**
+   * Normalises one bin and, unless it is an artefact, learns from it. Allocates nothing.
+   * @param features [channelCount] raw; not kept
+   * @param scores [channelCount] z, written; what is not finite stays so, and channels that are ignored give 0 times it
+   */
+  normalise(features: Float32Array, scores: Float32Array): void {
+    this.score(features, scores);
+    this.isHeld = this.gate.isHeld(scores, this.extra, EXTRA.heldBins);
+    if (!this.isHeld) this.learn(features);
+  }
+
+  private score(features: Float32Array, scores: Float32Array): void {
+    const { mean, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
+    for (let c = 0; c < scores.length; c++) {
+      const reference = referenceDeviation[c];
+      if (reference === 0) {
+        scores[c] = features[c] * 0; // NaN has to show
+        continue;
+      }
+      const deviation = Math.max(
+        deviationFloor[c],
+        Math.min(reference * scaleRatioMax, Math.sqrt(variance[c])),
+      );
+      scores[c] = (features[c] - mean[c]) / deviation;
+    }
+  }
+
+  private learn(features: Float32Array): void {
+    const { mean, variance, extra, referenceMean, referenceDeviation, meanShiftMax } = this;
+    const share = Math.max(this.shareMin, 1 / (this.priorBins + extra[EXTRA.seenBins] + 1));
+    if (share > this.shareMin) extra[EXTRA.seenBins]++;
+    for (let c = 0; c < mean.length; c++) {
+      const reference = referenceDeviation[c];
+      if (reference === 0) continue;
+      // A single count may be as far off as it likes; the variance it brings is limited.
+      const limit = reference * this.scaleRatioMax * 4;
+      const surprise = Math.max(-limit, Math.min(limit, features[c] - mean[c]));
+      const reach = meanShiftMax * reference;
+      const low = referenceMean[c] - reach;
+      mean[c] = Math.max(low, Math.min(low + 2 * reach, mean[c] + share * surprise));
+      variance[c] = (1 - share) * (variance[c] + share * surprise * surprise);
+    }
+  }
+}

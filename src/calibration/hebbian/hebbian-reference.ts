@@ -1,0 +1,106 @@
+/** What a Hebbian read-in compares itself with: statistics of the calibrated read-in on calibration data, as plain numbers. */
+import { BetzError } from '../../core/errors.ts';
+import type { Normalisation, ReadIn } from '../../decoders/decoder.ts';
+import { compete } from './hebbian-rule.ts';
+
+/** Of the smoothing of z-scores before the rule: the spikes of a single bin are mostly noise. */
+const SMOOTHING_MS = 150;
+const SECONDS_MIN = 10;
+export const COMPETITION_BETA = 1;
+
+export interface HebbianReference {
+  readonly binMs: number;
+  /** a in y = a y + (1 - a) z. */
+  readonly smoothing: number;
+  /** h of hebbian-rule.ts, [latentCount x channelCount] */
+  readonly rest: readonly number[];
+  /** Of the latents W z + b, [latentCount] and [latentCount x latentCount] */
+  readonly latentMean: readonly number[];
+  readonly latentCovariance: readonly number[];
+}
+
+/** The rows of a weight and their lengths; a row of zeros stays one, with length 1. */
+export function unitRows(
+  weight: Float32Array,
+  latentCount: number,
+): { rows: Float32Array; lengths: Float32Array } {
+  const channelCount = weight.length / latentCount;
+  const rows = weight.slice();
+  const lengths = new Float32Array(latentCount);
+  for (let k = 0; k < latentCount; k++) {
+    const row = rows.subarray(k * channelCount, (k + 1) * channelCount);
+    const length = Math.sqrt(row.reduce((sum, w) => sum + w * w, 0)) || 1;
+    lengths[k] = length;
+    for (let c = 0; c < channelCount; c++) row[c] /= length;
+  }
+  return { rows, lengths };
+}
+
+/** rows x, [latentCount] */
+export function mapRows(rows: Float32Array, input: Float32Array, result: Float32Array): void {
+  const channelCount = input.length;
+  for (let k = 0; k < result.length; k++) {
+    let sum = 0;
+    for (let c = 0, i = k * channelCount; c < channelCount; c++, i++) sum += rows[i] * input[c];
+    result[k] = sum;
+  }
+}
+
+/**
+ * @param features [binCount x channelCount] of calibration, as the decoder gets them; bins that are not finite are left out
+ * @throws BetzError CAL_HEBBIAN_REFERENCE_SHORT
+ */
+export function fitHebbianReference(
+  features: Float32Array,
+  { featureMean, featureScale }: Pick<Normalisation, 'featureMean' | 'featureScale'>,
+  readIn: ReadIn,
+  binMs: number,
+): HebbianReference {
+  const [latentCount, channelCount] = readIn.weight.shape;
+  const { rows, lengths } = unitRows(readIn.weight.data, latentCount);
+  const smoothing = Math.exp(-binMs / SMOOTHING_MS);
+  const scores = new Float32Array(channelCount);
+  const smoothed = new Float32Array(channelCount);
+  const units = new Float32Array(latentCount);
+  const latents = new Float32Array(latentCount);
+  const wins = new Float32Array(latentCount);
+  const rest = new Float64Array(latentCount * channelCount);
+  const sums = new Float64Array(latentCount);
+  const products = new Float64Array(latentCount * latentCount);
+  let binCount = 0;
+  for (let at = 0; at + channelCount <= features.length; at += channelCount) {
+    let probe = 0; // NaN as soon as one value is not finite
+    for (let c = 0; c < channelCount; c++) {
+      scores[c] = (features[at + c] - featureMean[c]) * featureScale[c];
+      probe += scores[c] * 0;
+    }
+    if (probe !== 0) continue;
+    binCount++;
+    for (let c = 0; c < channelCount; c++)
+      smoothed[c] = smoothing * smoothed[c] + (1 - smoothing) * scores[c];
+    mapRows(rows, smoothed, units);
+    compete(wins, units, COMPETITION_BETA);
+    for (let k = 0, i = 0; k < latentCount; k++) {
+      for (let c = 0; c < channelCount; c++, i++) rest[i] += wins[k] * (smoothed[c] - units[k] * rows[i]);
+    }
+    mapRows(rows, scores, latents);
+    for (let k = 0; k < latentCount; k++) {
+      latents[k] = lengths[k] * latents[k] + readIn.bias.data[k];
+      sums[k] += latents[k];
+      for (let l = 0; l <= k; l++) products[k * latentCount + l] += latents[k] * latents[l];
+    }
+  }
+  if (binCount * binMs < SECONDS_MIN * 1000) {
+    throw new BetzError('CAL_HEBBIAN_REFERENCE_SHORT', `${binCount} bins are too few for a reference`, {
+      value: binCount,
+      tip: `Give at least ${SECONDS_MIN} s of calibration data.`,
+    });
+  }
+  const latentMean = Array.from(sums, (sum) => sum / binCount);
+  const latentCovariance = Array.from(products, (_, i) => {
+    const [k, l] = [Math.floor(i / latentCount), i % latentCount];
+    const product = products[Math.max(k, l) * latentCount + Math.min(k, l)];
+    return product / binCount - latentMean[k] * latentMean[l];
+  });
+  return { binMs, smoothing, rest: Array.from(rest, (sum) => sum / binCount), latentMean, latentCovariance };
+}

@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HebbianReadIn } from '../../../src/calibration/hebbian/hebbian-read-in.ts';
+import type { HebbianOptions } from '../../../src/calibration/hebbian/hebbian-read-in.ts';
+import { fitHebbianReference } from '../../../src/calibration/hebbian/hebbian-reference.ts';
+import { Rng } from '../../../src/core/rng.ts';
+import { runsWithinHeapBytes } from '../../support/collect-garbage.ts';
+import { randomReadIn } from '../../support/read-in-models.ts';
+import { betzErrorOf } from '../../support/recording-errors.ts';
+
+const CHANNELS = 12;
+const LATENTS = 3;
+const readIn = randomReadIn(LATENTS, CHANNELS, 3);
+const plain = { featureMean: new Float32Array(CHANNELS), featureScale: new Float32Array(CHANNELS).fill(1) };
+
+/** Scores that go with two slow sources. @param gain, shift of all channels */
+function scoresOf(binCount: number, seed: number, gain = 1, shift = 0): Float32Array {
+  const rng = new Rng(seed);
+  const scores = new Float32Array(binCount * CHANNELS);
+  let [a, b] = [0, 0];
+  for (let bin = 0; bin < binCount; bin++) {
+    a = 0.95 * a + rng.normal(0, 0.3);
+    b = 0.95 * b + rng.normal(0, 0.3);
+    for (let c = 0; c < CHANNELS; c++) {
+      const signal = (c % 2 === 0 ? a : b) * Math.cos(c);
+      scores[bin * CHANNELS + c] = gain * (signal + rng.normal()) + shift;
+    }
+  }
+  return scores;
+}
+
+const reference = fitHebbianReference(scoresOf(6000, 1), plain, readIn, 20);
+
+function run(scores: Float32Array, options: HebbianOptions = {}, isHeld = false): HebbianReadIn {
+  const adapted = new HebbianReadIn(readIn, reference, options);
+  const latents = new Float32Array(LATENTS);
+  for (let at = 0; at < scores.length; at += CHANNELS) {
+    adapted.step(scores.subarray(at, at + CHANNELS), isHeld, latents);
+  }
+  return adapted;
+}
+
+describe('the Hebbian read-in', () => {
+  it('gives what the calibrated read-in gives before it has learned', () => {
+    const scores = scoresOf(1, 9);
+    const latents = new Float32Array(LATENTS);
+    new HebbianReadIn(readIn, reference).step(scores, true, latents);
+    for (let k = 0; k < LATENTS; k++) {
+      let expected = readIn.bias.data[k];
+      for (let c = 0; c < CHANNELS; c++) expected += readIn.weight.data[k * CHANNELS + c] * scores[c];
+      expect(latents[k]).toBeCloseTo(expected, 5);
+    }
+  });
+
+  it('hardly moves while the signal is as it was', () => {
+    const adapted = run(scoresOf(9000, 2));
+    expect(adapted.rowDistance()).toBeLessThan(0.15);
+    expect(adapted.rollbackCount()).toBe(0);
+  });
+
+  it('brings the latents back to their statistics when gain and offset have changed', () => {
+    const adapted = run(scoresOf(9000, 3, 1.5, 0.5), { eta: 0 });
+    expect(adapted.calibratedDistance()).toBeGreaterThan(0.5);
+    expect(adapted.distance()).toBeLessThan(0.2 * adapted.calibratedDistance());
+  });
+
+  it('stays within its ball whatever it is given', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1e6 }), fc.constantFrom(0.05, 0.3), (seed, distanceMax) => {
+        const rng = new Rng(seed);
+        const scores = Float32Array.from(
+          { length: 400 * CHANNELS },
+          () => rng.normal(0, 50) * rng.integer(3),
+        );
+        const adapted = run(scores, { distanceMax, eta: 0.5, worseFactor: 1e30 });
+        expect(adapted.rowDistance()).toBeLessThanOrEqual(distanceMax * (1 + 1e-4));
+        expect(adapted.state.every(Number.isFinite)).toBe(true);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('rolls back when its latents get worse than the calibrated ones, and rests', () => {
+    const adapted = new HebbianReadIn(readIn, reference, {
+      eta: 0.5,
+      distanceMax: 0.9,
+      modulatorS: 0,
+      coolDownS: 4,
+    });
+    const scores = scoresOf(20_000, 4);
+    const latents = new Float32Array(LATENTS);
+    let at = 0;
+    while (adapted.rollbackCount() === 0 && at < scores.length) {
+      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+      at += CHANNELS;
+    }
+    expect(adapted.rollbackCount()).toBe(1);
+    const rows = adapted.state.slice(0, LATENTS * CHANNELS);
+    for (let bin = 0; bin < 200; bin++, at += CHANNELS) {
+      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+    }
+    expect(adapted.state.slice(0, LATENTS * CHANNELS)).toEqual(rows);
+    adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+    expect(adapted.state.slice(0, LATENTS * CHANNELS)).not.toEqual(rows);
+    // The second time, soon after, it goes back to the calibrated rows.
+    while (adapted.rollbackCount() === 1 && at < scores.length) {
+      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+      at += CHANNELS;
+    }
+    expect(adapted.rollbackCount()).toBe(2);
+    expect(adapted.rowDistance()).toBe(0);
+  });
+
+  it('learns nothing from bins that are held or not finite', () => {
+    const fresh = new HebbianReadIn(readIn, reference).state.slice();
+    expect(run(scoresOf(500, 5), {}, true).state).toEqual(fresh);
+    const broken = scoresOf(500, 5);
+    for (let at = 0; at < broken.length; at += CHANNELS)
+      broken[at + ((at / CHANNELS) % CHANNELS)] = Number.NaN;
+    expect(run(broken).state).toEqual(fresh);
+  });
+
+  it('is deterministic, and fresh after a reset', () => {
+    const adapted = run(scoresOf(800, 6));
+    expect(run(scoresOf(800, 6)).state).toEqual(adapted.state);
+    adapted.reset();
+    expect(adapted.state).toEqual(new HebbianReadIn(readIn, reference).state);
+  });
+
+  it('allocates nothing', () => {
+    const adapted = new HebbianReadIn(readIn, reference);
+    const scores = scoresOf(16, 7);
+    const rows = Array.from({ length: 16 }, (_, i) => scores.subarray(i * CHANNELS, (i + 1) * CHANNELS));
+    const latents = new Float32Array(LATENTS);
+    const work = (): void => {
+      for (let i = 0; i < 10_000; i++) adapted.step(rows[i % 16], false, latents);
+    };
+    work();
+    expect(runsWithinHeapBytes(work, 80_000)).toBe(true);
+  });
+
+  it('refuses a reference from too little data', () => {
+    expect(betzErrorOf(() => fitHebbianReference(scoresOf(100, 8), plain, readIn, 20)).code).toBe(
+      'CAL_HEBBIAN_REFERENCE_SHORT',
+    );
+  });
+});
