@@ -83,4 +83,24 @@ describe.skipIf(!existsSync(REAL))('the recorded instability of 20160325.mat (ne
       expect(stabilizeS).toBeLessThanOrEqual(1);
     }
   });
+<<<<<<< HEAD
+=======
+
+  it('costs a GRU less, of which >= 80 % comes back through its read-in', async () => {
+    // Small and trained for a moment: docs/stabilization.md has the figures of the usual one.
+    const [row] = await benchStabilization({
+      ...optionsOf(['gru']),
+      config: { hiddenCount: 64 },
+      stepCount: 150,
+      newDaySeconds: [60],
+    });
+    const { r2Before, r2Unstable, recoveredShare, stabilizeS } = row;
+    for (const axis of [0, 1]) {
+      expect(r2Before[axis]).toBeGreaterThan(0.6);
+      expect(r2Unstable[axis]).toBeLessThan(r2Before[axis] - 0.2);
+    }
+    expect(recoveredShare).toBeGreaterThanOrEqual(0.8);
+    expect(stabilizeS).toBeLessThanOrEqual(1);
+  });
+>>>>>>> w-stab
 });
