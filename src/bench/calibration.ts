@@ -19,7 +19,7 @@ export interface CalibrationBenchOptions {
   seed: number;
   methods: readonly SessionMethod[];
   secondsList: readonly number[];
-  onProgress(line: string): void;
+  onProgress: (line: string) => void;
 }
 
 export interface CalibrationBenchRow {

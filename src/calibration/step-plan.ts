@@ -30,7 +30,7 @@ export interface StepPlan {
   augmentation?: Augmentation;
 }
 
-export interface SessionRows {
+interface SessionRows {
   channelCount: number;
   /** Rows of every batch that are windows of this session. */
   rowCount: number;

@@ -95,7 +95,8 @@ export async function trainDecoder(training: Training): Promise<Trained> {
   const checkSteps = checkSchedule(stepCount, options.checkCount);
   const trained: Trained = resume?.trained ?? { tensors: {}, bestStep: 0, bestR2: -Infinity, checks: [] };
   if (resume?.isRefit === true) return trained;
-  let validationR2 = trained.checks.at(-1)?.validationR2 ?? Number.NaN;
+  let validationR2 =
+    trained.checks.length === 0 ? Number.NaN : trained.checks[trained.checks.length - 1].validationR2;
   await runCycle(
     training,
     { initial, rng, firstStep: 1, stepCount, peakRate },

@@ -4,7 +4,7 @@ import type { BinnedRecording } from '../core/recording.ts';
 import { usageError } from './failure.ts';
 import { parseCount } from './option-parsers.ts';
 
-export const SIMULATED_BIN_MS = 20;
+const SIMULATED_BIN_MS = 20;
 const DAYS_MAX = 100;
 
 /** '0-7' or '1,3,5' -> the days, in order */

@@ -83,8 +83,6 @@ describe.skipIf(!existsSync(REAL))('the recorded instability of 20160325.mat (ne
       expect(stabilizeS).toBeLessThanOrEqual(1);
     }
   });
-<<<<<<< HEAD
-=======
 
   it('costs a GRU less, of which >= 80 % comes back through its read-in', async () => {
     // Small and trained for a moment: docs/stabilization.md has the figures of the usual one.
@@ -102,5 +100,4 @@ describe.skipIf(!existsSync(REAL))('the recorded instability of 20160325.mat (ne
     expect(recoveredShare).toBeGreaterThanOrEqual(0.8);
     expect(stabilizeS).toBeLessThanOrEqual(1);
   });
->>>>>>> w-stab
 });

@@ -31,8 +31,7 @@ import { decodeSession, scoreBlocks } from './session-scores.ts';
 import type { BlockScores } from './session-scores.ts';
 
 /** What can be learned from a session, from the quickest on. */
-export const SUPERVISED_METHODS = ['readout', 'rls', 'read-in', 'lora', 'full', 'scratch'] as const;
-export type SupervisedMethod = (typeof SUPERVISED_METHODS)[number];
+const SUPERVISED_METHODS = ['readout', 'rls', 'read-in', 'lora', 'full', 'scratch'] as const;
 /** `normalise` only moves the features' z-scores, without labels; `auto` tries what suits the amount of data. */
 export const SESSION_METHODS = [...SUPERVISED_METHODS, 'normalise', 'auto'] as const;
 export type SessionMethod = (typeof SESSION_METHODS)[number];

@@ -7,7 +7,7 @@ import type { Kernels } from '../../kernels/kernels.ts';
 import { decodeSession } from './session-scores.ts';
 
 /** The same decoder with the identity for a readout, so that its outputs are the features. */
-export function withoutReadout(model: Model): Model {
+function withoutReadout(model: Model): Model {
   const kind = findDecoderKind(model.kind);
   assert(kind.ends !== undefined, 'the kind has a readout');
   const { weight, bias } = kind.ends.readout;

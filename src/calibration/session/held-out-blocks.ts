@@ -6,7 +6,7 @@ import { BetzError } from '../../core/errors.ts';
 import type { BinnedRecording, Segment } from '../../core/recording.ts';
 
 export interface HeldOutBlocks {
-  /** What a candidate is fitted on, neighbours joined. */
+  /** What a candidate is fitted on; neighbours of one segment are one. */
   fit: readonly Segment[];
   /** What it is judged on. */
   heldOut: readonly Segment[];
@@ -26,22 +26,32 @@ const SECONDS_MIN = 8;
 export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): HeldOutBlocks {
   const seconds = (binCount * binMs) / 1000;
   const blockS = Math.min(BLOCK_S_MAX, Math.max(BLOCK_S_MIN, BLOCK_SHARE * seconds));
-  const blocks = segments.flatMap((segment) => cut(segment, Math.round((blockS * 1000) / binMs)));
-  const isHeldOut = (index: number): boolean => index % ROUND === HELD_OUT_IN_ROUND;
-  if (seconds < SECONDS_MIN || blocks.length < ROUND) {
+  const fit: Segment[] = [];
+  const heldOut: Segment[] = [];
+  let index = 0;
+  for (const segment of segments) {
+    let current: Segment | undefined;
+    for (const block of cut(segment, Math.round((blockS * 1000) / binMs))) {
+      if (index % ROUND === HELD_OUT_IN_ROUND) {
+        heldOut.push(block);
+        current = undefined;
+      } else if (current === undefined) {
+        current = { ...block };
+        fit.push(current);
+      } else {
+        current.endBin = block.endBin; // of the same segment: a join is never bridged
+      }
+      index++;
+    }
+  }
+  if (seconds < SECONDS_MIN || index < ROUND) {
     throw new BetzError(
       'CAL_SESSION_TOO_SHORT',
       `${seconds.toFixed(1)} s are too little to calibrate a session on`,
-      {
-        value: binCount,
-        tip: `Collect at least ${SECONDS_MIN} s; 30 to 60 s are usual.`,
-      },
+      { value: binCount, tip: `Collect at least ${SECONDS_MIN} s; 30 to 60 s are usual.` },
     );
   }
-  return {
-    fit: join(blocks.filter((_, index) => !isHeldOut(index))),
-    heldOut: blocks.filter((_, index) => isHeldOut(index)),
-  };
+  return { fit, heldOut };
 }
 
 /** Blocks of about that length; what is left over makes them longer. */
@@ -49,15 +59,4 @@ function cut({ startBin, endBin }: Segment, blockBins: number): Segment[] {
   const count = Math.max(1, Math.floor((endBin - startBin) / blockBins));
   const edge = (i: number): number => startBin + Math.round((i * (endBin - startBin)) / count);
   return Array.from({ length: count }, (_, i) => ({ startBin: edge(i), endBin: edge(i + 1) }));
-}
-
-/** Blocks that touch are one segment; blocks on both sides of a join do not touch unless it lies between them. */
-function join(blocks: readonly Segment[]): Segment[] {
-  const joined: Segment[] = [];
-  for (const block of blocks) {
-    const last = joined.at(-1);
-    if (last?.endBin === block.startBin) last.endBin = block.endBin;
-    else joined.push({ ...block });
-  }
-  return joined;
 }

@@ -101,8 +101,7 @@ export async function pretrain(
   const kind = findDecoderKind(options.kind);
   expectAlike(recordings, kind);
   const sessions = prepareSessions(recordings);
-  const { passCount: _, ...hints } = kind.trainingHints ?? {};
-  const given = { ...TRAINING_DEFAULTS, ...hints, ...options.training };
+  const given = { ...TRAINING_DEFAULTS, ...hintsOf(kind), ...options.training };
   const batchCount = Math.max(given.batchCount, recordings.length);
   const latentCount =
     options.latentCount ?? Math.min(LATENT_COUNT, ...recordings.map(({ channels }) => channels.length));
@@ -179,6 +178,13 @@ export async function pretrain(
   } finally {
     pool.close();
   }
+}
+
+/** But for the number of passes, which is another one over many sessions. */
+function hintsOf({ trainingHints = {} }: DecoderKind): Partial<TrainingOptions> {
+  const hints = { ...trainingHints };
+  delete hints.passCount;
+  return hints;
 }
 
 interface Session {

@@ -92,7 +92,7 @@ function readInFor({ readIn, shape }: Model, matches: Int32Array): ReadIn {
   };
 }
 
-export function sessionOf({ features, normalisation, provenance }: Model, readIn: ReadIn): SessionReadIn {
+function sessionOf({ features, normalisation, provenance }: Model, readIn: ReadIn): SessionReadIn {
   const { featureMean, featureScale } = normalisation;
   const name = [provenance['session'], provenance['recording']].find((value) => typeof value === 'string');
   return {
