@@ -66,6 +66,12 @@ export function eventText(event: SessionEvent): string | undefined {
       return `${event.sink} is too slow: ${event.recordCount} bins not written`;
     case 'sinkFailed':
       return `${event.sink} failed and is off: ${event.error.message}`;
+    case 'promoted':
+      return `from bin ${event.binIndex} on the new decoder is in service (generation ${event.generation})`;
+    case 'rolledBack': {
+      const why = event.reason === 'asked' ? '' : ': the new one gave numbers that are not finite';
+      return `from bin ${event.binIndex} on the decoder before is in service again (generation ${event.generation})${why}`;
+    }
     case 'join':
     case 'end':
     case 'failed':

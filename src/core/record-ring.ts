@@ -3,13 +3,13 @@
  * SharedArrayBuffer, one slot per decoded bin. The producer never waits: when the ring is full the record is lost
  * and counted. The consumer comes by when it likes.
  *
- * Slot: ten doubles (RECORD_HEADER), then float32 features [featureCount], output [outputCount], truth [truthCount].
+ * Slot: eleven doubles (RECORD_HEADER), then float32 features [featureCount], output [outputCount], truth [truthCount].
  */
 const HEAD = 0; // records published, written by the producer (wraps as int32)
 const TAIL = 1; // records released, written by the consumer
 const LOST = 2; // records that found the ring full, written by the producer
 const CONTROL_BYTES = 64;
-const HEADER_DOUBLES = 10;
+const HEADER_DOUBLES = 11;
 
 export interface RecordRingLayout {
   /** A power of two: indexes wrap as 32-bit integers in a session of any length. */
@@ -21,7 +21,7 @@ export interface RecordRingLayout {
 
 /** One slot of the ring, as views. Borrowed: valid until it is published or released, never kept. */
 export interface RecordSlot {
-  /** Ten doubles, named by RECORD_HEADER. */
+  /** Eleven doubles, named by RECORD_HEADER. */
   readonly header: Float64Array;
   /** What the decoder was given. [featureCount] */
   readonly features: Float32Array;
@@ -52,6 +52,8 @@ export const RECORD_HEADER = {
   doneNs: 8,
   /** Sum of RECORD_FLAG values. */
   flags: 9,
+  /** Which decoder made the output: 0 is the one that the session began with, each promotion gives the next number. */
+  generation: 10,
 } as const;
 
 export const RECORD_FLAG = {

@@ -11,6 +11,7 @@ export class Arena {
   readonly memory: WebAssembly.Memory;
   private nextByte: number;
   private readonly capacityBytes: number;
+  private readonly reservedBytes: number;
 
   /** @param reservedBytes at the start, for the module's static data */
   constructor(capacityBytes: number, reservedBytes: number) {
@@ -18,6 +19,7 @@ export class Arena {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.capacityBytes = pages * PAGE_BYTES;
     this.nextByte = reservedBytes;
+    this.reservedBytes = reservedBytes;
   }
 
   /** Reserves zeroed bytes and returns their offset. */
@@ -42,6 +44,11 @@ export class Arena {
     return this.allocateBytes(count * 4);
   }
 
+  /** Reserves zeroed float64 elements and returns them. */
+  allocateFloat64(count: number): Float64Array {
+    return new Float64Array(this.memory.buffer, this.allocateBytes(count * 8), count);
+  }
+
   /** Runs `use`; what it reserves is zeroed and free again afterwards. */
   borrow(use: () => void): void {
     const from = this.nextByte;
@@ -57,5 +64,10 @@ export class Arena {
 
   usedBytes(): number {
     return this.nextByte;
+  }
+
+  /** A view of everything that was allocated so far. */
+  contents(): Uint8Array {
+    return new Uint8Array(this.memory.buffer, this.reservedBytes, this.nextByte - this.reservedBytes);
   }
 }

@@ -29,6 +29,11 @@ function messageSchemas<Value extends z.ZodType<number | null>>(value: Value) {
     outputs: z.object({
       binIndex,
       output: perOutput.describe('What the decoder put out for this bin.'),
+      generation: z
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('Which decoder made it: 0 is the one that the session began with.'),
       truth: perOutput.optional().describe('The behaviour itself, where it is known.'),
     }),
     latency: z.object({

@@ -17,6 +17,8 @@ export interface SessionRecording extends SessionEnd {
     binIndex: Float64Array;
     /** [count x output.labels.length], row-major. */
     output: Float32Array;
+    /** Which decoder made it; 0 is the one that the session began with. */
+    generation: Float64Array;
     truth: Float32Array;
   };
   latency: {
@@ -34,7 +36,7 @@ export function readSession(path: string): SessionRecording {
   const column = (): Column<Float64Array> => new Column((length) => new Float64Array(length));
   const rows = (): Column<Float32Array> => new Column((length) => new Float32Array(length));
   const bins = { binIndex: column(), edgeNs: column(), features: rows() };
-  const outputs = { binIndex: column(), output: rows(), truth: rows() };
+  const outputs = { binIndex: column(), output: rows(), generation: column(), truth: rows() };
   const latency = {
     binIndex: column(),
     queueDelayUs: column(),
@@ -53,6 +55,7 @@ export function readSession(path: string): SessionRecording {
       case 'outputs':
         outputs.binIndex.push(message.binIndex);
         outputs.output.append(message.output);
+        outputs.generation.push(message.generation);
         outputs.truth.append(message.truth ?? info.output.labels.map(() => null));
         break;
       case 'latency':
@@ -78,6 +81,7 @@ export function readSession(path: string): SessionRecording {
       count: outputs.binIndex.length,
       binIndex: outputs.binIndex.values(),
       output: outputs.output.values(),
+      generation: outputs.generation.values(),
       truth: outputs.truth.values(),
     },
     latency: {

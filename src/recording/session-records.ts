@@ -9,6 +9,8 @@ export interface BinRecord {
   features: ArrayLike<number>;
   /** [outputCount] */
   output: ArrayLike<number>;
+  /** Which decoder made the output; 0 is the one that the session began with. */
+  generation: number;
   /** [outputCount]; left out where it is not known. */
   truth?: ArrayLike<number>;
   /** NaN where it was not measured. */

@@ -109,7 +109,7 @@ export class SessionWriter {
 
   /** Returns whether the record was taken; it is not when the disk is too far behind, has failed, or after `close`. */
   writeBin(bin: BinRecord): boolean {
-    const { binIndex, features, output, truth } = bin;
+    const { binIndex, features, output, generation, truth } = bin;
     assert(features.length === this.info.channelLabels.length, 'features have one number for each channel');
     assert(output.length === this.info.output.labels.length, 'output has one number for each label');
     assert(truth === undefined || truth.length === output.length, 'truth is as long as output');
@@ -124,6 +124,7 @@ export class SessionWriter {
     this.add('outputs', {
       binIndex,
       output: Array.from(output),
+      generation,
       truth: truth === undefined ? undefined : Array.from(truth),
     });
     this.add('latency', {

@@ -4,20 +4,20 @@
  *
  * Faults give the safe value (zeros) and a flag. A bin whose features are not finite is skipped: the decoder never sees
  * it, and goes on from the state that the bin before left. An output that is not finite, from features that were, means
- * that the state cannot be trusted: the decoder starts anew. At a join stages and decoder start anew; across a gap they
+ * that the state cannot be trusted: the decoder starts anew, and a promoted one gives way to the one before. At a join stages and decoder start anew; across a gap they
  * go on, because time did.
  */
 import { CHUNK_HEADER } from '../core/chunk-ring.ts';
 import type { ChunkSlot } from '../core/chunk-ring.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_FLAG, RECORD_HEADER } from '../core/record-ring.ts';
-import type { Decoder } from '../decoders/decoder.ts';
 import { Binning } from '../signal/binning.ts';
 import { createBlock } from '../signal/block.ts';
 import type { Block, BlockShape } from '../signal/block.ts';
 import { Smoothing } from '../signal/smoothing.ts';
 import { ArrivalWaiter } from './arrival-waiter.ts';
 import type { WaitOptions } from './arrival-waiter.ts';
+import type { DecoderSlots } from './decoder-slots.ts';
 import { FrameSchedule } from './frame-schedule.ts';
 import type { LatencyName } from './latency.ts';
 import type { SessionMemory } from './session-memory.ts';
@@ -33,9 +33,14 @@ const ELAPSED = {
   endToEndLatency: 5,
 } as const satisfies Record<LatencyName, number>;
 
+/** A change of decoders takes some 100 us: it waits for a pause of this length, or of half a bin where bins are shorter ... */
+const SWAP_PAUSE_NS = 2e6;
+/** ... but no longer than this many bins: a loop that is always late has no pause. */
+const SWAP_PATIENCE_BINS = 100;
+
 export class DecodeLoop {
   private readonly memory: SessionMemory;
-  private readonly decoder: Decoder;
+  private readonly slots: DecoderSlots;
   private readonly clock: Clock;
   private readonly schedule: FrameSchedule;
   private readonly waiter: ArrivalWaiter;
@@ -63,11 +68,13 @@ export class DecodeLoop {
   /** Index that the next frame has if nothing was lost. */
   private nextFrame = 0;
   private binIndex = 0;
+  /** Bins for which a change of decoders has waited for a pause. */
+  private swapWaitBins = 0;
 
   /** @param smoothing the model's factor, see signal/smoothing.ts */
   constructor(
     memory: SessionMemory,
-    decoder: Decoder,
+    slots: DecoderSlots,
     smoothing: number,
     clock: Clock,
     waitOptions: WaitOptions,
@@ -80,7 +87,8 @@ export class DecodeLoop {
       rowMs: plan.framePeriodNs / 1e6,
     };
     this.memory = memory;
-    this.decoder = decoder;
+    this.slots = slots;
+    const { decoder } = slots;
     this.clock = clock;
     this.schedule = new FrameSchedule(plan.framePeriodNs);
     this.binning = new Binning(plan.framesPerBin);
@@ -132,9 +140,10 @@ export class DecodeLoop {
 
   /** An untimed step whose effects are undone, and stages on nothing: what the next bin needs is then in the caches. */
   warmCaches(): void {
-    this.decoder.saveState(this.savedState);
-    this.decoder.step(this.dummyFeatures, this.dummyOutput);
-    this.decoder.loadState(this.savedState);
+    const { decoder } = this.slots;
+    decoder.saveState(this.savedState);
+    decoder.step(this.dummyFeatures, this.dummyOutput);
+    decoder.loadState(this.savedState);
     this.binning.process(this.noFrames, this.bins);
     this.smoothing.process(this.bins, this.features);
   }
@@ -147,6 +156,7 @@ export class DecodeLoop {
     this.stamps[STAMP.stagedNs] = this.clock.nowNs();
     for (let bin = 0; bin < this.features.rowCount; bin++) this.decodeBin(bin);
     this.memory.account.setDropped(this.binning.dropped);
+    if (this.features.rowCount > 0) this.changeDecoderIfAsked();
     this.expectNextBin(slot);
   }
 
@@ -174,7 +184,8 @@ export class DecodeLoop {
   }
 
   private decodeBin(bin: number): void {
-    const { memory, decoder, output, stamps, features: block } = this;
+    const { memory, slots, output, stamps, features: block } = this;
+    const { decoder, generation } = slots;
     const features = this.featureRows[bin];
     const truth = this.truthRows[bin];
     const isJoin = block.isJoin[bin] === 1;
@@ -185,7 +196,7 @@ export class DecodeLoop {
     const isNonFinite = isSkipped || !isFinite(output);
     if (isNonFinite) {
       output.fill(0); // the declared safe value: zero velocity
-      if (!isSkipped) decoder.reset();
+      if (!isSkipped) slots.recover(this.binIndex + 1);
     }
     const slot = memory.records.claim();
     if (slot !== undefined) {
@@ -201,6 +212,7 @@ export class DecodeLoop {
       header[RECORD_HEADER.startNs] = stamps[STAMP.startNs];
       header[RECORD_HEADER.stagedNs] = stamps[STAMP.stagedNs];
       header[RECORD_HEADER.decoderNs] = stamps[STAMP.decoderNs];
+      header[RECORD_HEADER.generation] = generation;
       header[RECORD_HEADER.flags] =
         (isJoin ? RECORD_FLAG.join : 0) + (isNonFinite ? RECORD_FLAG.nonFinite : 0);
     }
@@ -213,6 +225,27 @@ export class DecodeLoop {
     memory.account.countBin(memory.plan.framesPerBin, isJoin, isNonFinite);
     if (memory.plan.comparedDimensions > 0) memory.metrics.update(truth, output);
     this.recordLatency(bin);
+  }
+
+  /** Bins of a chunk are all decoded: the next one is still on its way. */
+  private changeDecoderIfAsked(): void {
+    const { slots } = this;
+    if (!slots.exchange.isRequested()) return;
+    if (!this.hasPause() && this.swapWaitBins < SWAP_PATIENCE_BINS) {
+      this.swapWaitBins += this.features.rowCount;
+      return;
+    }
+    this.swapWaitBins = 0;
+    slots.answerRequest(this.binIndex);
+  }
+
+  /** Enough time until the next bin is due; there is no telling without a schedule, and no hurry. */
+  private hasPause(): boolean {
+    const { plan } = this.memory;
+    if (!plan.isPaced) return true;
+    const binNs = plan.framesPerBin * plan.framePeriodNs;
+    const nextNs = this.features.scheduledNs[this.features.rowCount - 1] + binNs;
+    return nextNs - this.clock.nowNs() >= Math.min(SWAP_PAUSE_NS, binNs / 2);
   }
 
   private recordLatency(bin: number): void {

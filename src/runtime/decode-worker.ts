@@ -7,6 +7,8 @@ import { openState, sealState } from '../decoders/state-file.ts';
 import type { StateOwner } from '../decoders/state-file.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { DecoderExchange } from './decoder-exchange.ts';
+import { DecoderSlots } from './decoder-slots.ts';
 import { DecodeLoop } from './decode-loop.ts';
 import { transferError } from './error-transfer.ts';
 import { GarbageCounter } from './garbage-counter.ts';
@@ -25,22 +27,33 @@ await port.serve(async () => {
   const model = decodeModel(modelBytes);
   const kernels = loadKernels();
   const kind = findDecoderKind(model.kind);
-  const decoder = kind.createDecoder(model, kernels);
+  const [first, second] = [kernels, loadKernels()].map((memory) => ({
+    decoder: kind.createDecoder(model, memory),
+    arena: memory.arena,
+  }));
+  const image = first.arena.contents();
+  const exchange = new DecoderExchange(image.byteLength);
+  exchange.image.set(image);
+  const hash = state === undefined ? undefined : Buffer.from(state.modelHash, 'hex');
+  const slots = new DecoderSlots([first, second], exchange, hash);
   const clock = new MonotonicClock();
   const garbage = new GarbageCounter();
   const command = await port.nextCommand();
   if (command.kind === 'close') return;
-  rehearse(command.plan, decoder, model.features.smoothing, clock);
-  if (state?.from !== undefined) openState(state.from, decoder, { kind, ...state });
+  rehearse(command.plan, slots, model.features.smoothing, clock);
+  if (state?.from !== undefined) openState(state.from, slots.decoder, { kind, ...state });
   const memory = new SessionMemory(command.plan, command.buffers);
-  const loop = new DecodeLoop(memory, decoder, model.features.smoothing, clock, wait);
+  const loop = new DecodeLoop(memory, slots, model.features.smoothing, clock, wait);
   const isRealTime = command.plan.isRealTime && requestRealTime(REAL_TIME_PRIORITY.decode);
   collectYoungGarbage();
-  port.post({ kind: 'ready', variant: kernels.variant, isRealTime });
+  port.post({ kind: 'ready', variant: kernels.variant, isRealTime, exchange: exchange.buffers });
   garbage.begin();
   loop.run();
   const garbageCollections = await garbage.end();
-  const sealing = state === undefined ? {} : { sealing: sealed(decoder, { kind, ...state }) };
+  const sealing =
+    state === undefined
+      ? {}
+      : { sealing: sealed(slots.decoder, { kind, modelHash: Buffer.from(slots.modelHash).toString('hex') }) };
   port.post({ kind: 'ended', garbageCollections, ...sealing });
 });
 

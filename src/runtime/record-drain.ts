@@ -56,6 +56,7 @@ function copyRecord({ header, features, output, truth }: RecordSlot): BinRecord 
     stagedNs: header[RECORD_HEADER.stagedNs],
     decoderNs: header[RECORD_HEADER.decoderNs],
     doneNs: header[RECORD_HEADER.doneNs],
+    generation: header[RECORD_HEADER.generation],
     isJoin: (flags & RECORD_FLAG.join) !== 0,
     isNonFinite: (flags & RECORD_FLAG.nonFinite) !== 0,
     // A copy on this thread's own heap: sinks may keep it.

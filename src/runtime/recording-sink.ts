@@ -63,6 +63,7 @@ export class RecordingSink implements Sink {
       edgeNs: record.scheduledNs,
       features: record.features,
       output: record.output,
+      generation: record.generation,
       ...(this.hasTruth ? { truth: record.truth } : {}),
       queueDelayUs: (record.startNs - record.arrivalNs) / 1000,
       computeTimeUs: (record.stagedNs - record.startNs + (record.doneNs - record.decoderNs)) / 1000,

@@ -1,13 +1,13 @@
 /**
  * Brings the loop and the decoder to full speed before the first bin: compilers optimise what has run, and the first
  * calls are several times slower. The rehearsal has shared memory of its own, so that nothing of it is ever counted;
- * only the decoder is the real one, and is reset.
+ * only the decoders are the real ones. They change places now and then, so that this is compiled too, and are reset.
  */
 import { CHUNK_HEADER } from '../core/chunk-ring.ts';
 import type { Clock } from '../core/clock.ts';
 import { Rng } from '../core/rng.ts';
-import type { Decoder } from '../decoders/decoder.ts';
 import { DecodeLoop } from './decode-loop.ts';
+import type { DecoderSlots } from './decoder-slots.ts';
 import { ArrivalWaiter, DEFAULT_WAIT } from './arrival-waiter.ts';
 import { FrameSchedule } from './frame-schedule.ts';
 import { SessionMemory } from './session-memory.ts';
@@ -20,20 +20,23 @@ const BINS_MAX = 5000;
 const TIME_MAX_NS = 200e6;
 /** In bins, so that the way to start anew is compiled too: in chunks, a bin of many would never be complete. */
 const JOIN_EVERY = 20;
+/** In bins: of promotions, each to the model that is in service. */
+const SWAP_EVERY = 50;
 /** Waiting is rehearsed with bins so close to each other that it takes 10 ms in all. */
 const WAITS = 500;
 const WAIT_US = 20;
 
-export function rehearse(plan: SessionPlan, decoder: Decoder, smoothing: number, clock: Clock): void {
+export function rehearse(plan: SessionPlan, slots: DecoderSlots, smoothing: number, clock: Clock): void {
   const memory = new SessionMemory({
     ...plan,
     chunks: { ...plan.chunks, slotCount: 2 },
     records: { ...plan.records },
   });
-  const loop = new DecodeLoop(memory, decoder, smoothing, clock, DEFAULT_WAIT);
+  const loop = new DecodeLoop(memory, slots, smoothing, clock, DEFAULT_WAIT);
   const frameCount = Math.min(plan.chunks.maxFramesPerChunk, plan.framesPerBin);
   const chunksPerBin = plan.framesPerBin / frameCount;
   const chunksPerJoin = JOIN_EVERY * Math.ceil(chunksPerBin);
+  const chunksPerSwap = SWAP_EVERY * Math.ceil(chunksPerBin);
   const startNs = clock.nowNs();
   const rng = new Rng(1);
   for (let chunk = 0; chunk < BINS_MAX * chunksPerBin; chunk++) {
@@ -50,6 +53,7 @@ export function rehearse(plan: SessionPlan, decoder: Decoder, smoothing: number,
     for (let i = 0; i < slot.samples.length; i++) slot.samples[i] = rng.integer(3);
     slot.truth.fill(0);
     memory.chunks.publish();
+    if (chunk % chunksPerSwap === 0) slots.exchange.requestPromotion();
     loop.warmCaches();
     loop.decodeQueued();
     while (memory.records.peek() !== undefined) memory.records.release();
@@ -71,5 +75,5 @@ export function rehearse(plan: SessionPlan, decoder: Decoder, smoothing: number,
     waiter.expect(header, 1);
     while (clock.nowNs() < nowNs + WAIT_US * 1000) waiter.wait();
   }
-  decoder.reset();
+  slots.restart();
 }

@@ -13,6 +13,9 @@ import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { DEFAULT_WAIT } from './arrival-waiter.ts';
 import type { WaitOptions } from './arrival-waiter.ts';
 import { restoreError } from './error-transfer.ts';
+import { DecoderExchange } from './decoder-exchange.ts';
+import type { Swap } from './decoder-exchange.ts';
+import { Promotions } from './promotions.ts';
 import { RecordDrain } from './record-drain.ts';
 import { checkAccount, finalAccount, liveAccount } from './sample-account.ts';
 import type { SampleAccount } from './sample-account.ts';
@@ -80,6 +83,7 @@ export class Session {
   readonly model: Model;
   private readonly parts: Parts;
   private readonly drain: RecordDrain;
+  private readonly promotions: Promotions;
   private readonly startNs: number;
   private readonly timer: NodeJS.Timeout;
   private endNs = Number.NaN;
@@ -161,6 +165,14 @@ export class Session {
     this.stream = parts.stream;
     this.model = parts.model;
     this.drain = new RecordDrain(memory.records, queues, memory.plan.isPaced);
+    this.promotions = new Promotions(
+      new DecoderExchange(parts.ready.exchange),
+      parts.model,
+      parts.ready.variant,
+      (event) => {
+        this.tell(event);
+      },
+    );
     this.startNs = clock.nowNs();
     source.onMessage = (message) => {
       if (message.kind === 'event') this.tell(message.event, message.timeNs);
@@ -199,6 +211,23 @@ export class Session {
     return this.sealing.state;
   }
 
+  /**
+   * Puts a candidate into service between two bins; no bin is lost or late for it, and the recurrent state is handed over. Whatever
+   * is refused leaves the decoder in service untouched. Resolves with the first bin that the candidate decodes.
+   * @throws BetzError DEC_CANDIDATE_MISMATCH, DEC_CANDIDATE_NOT_FINITE, IPC_SWAP_PENDING, IPC_SESSION_ENDED, those of `decodeModel`
+   */
+  promote(candidate: Model | Uint8Array): Promise<Swap> {
+    return this.promotions.promote(candidate);
+  }
+
+  /**
+   * Puts the decoder back into service that was there before the last promotion.
+   * @throws BetzError CAL_NOTHING_TO_ROLL_BACK, IPC_SWAP_PENDING, IPC_SESSION_ENDED
+   */
+  rollback(): Promise<Swap> {
+    return this.promotions.rollback();
+  }
+
   /** Ends the source; everything behind it then ends by itself, or is ended. Idempotent. Resolves with `done`. */
   stop(): Promise<SessionSummary> {
     this.requestStop();
@@ -208,6 +237,7 @@ export class Session {
   private requestStop(): void {
     const { memory, source, decode } = this.parts;
     memory.stop.set();
+    this.promotions.stop();
     this.stopTimer ??= setTimeout(() => {
       this.fail(
         new BetzError('IPC_STOP_TIMEOUT', 'a worker thread did not stop and was ended', {
@@ -241,6 +271,7 @@ export class Session {
     this.endNs = this.parts.clock.nowNs();
     clearTimeout(this.stopTimer);
     clearInterval(this.timer);
+    this.promotions.end();
     await this.fetchRest();
     await Promise.all([source.close(STOP_TIMEOUT_MS), decode.close(STOP_TIMEOUT_MS)]);
 
@@ -282,6 +313,7 @@ export class Session {
   }
 
   private fetch(): void {
+    this.promotions.look();
     this.drain.fetch();
     this.tellLosses();
   }

@@ -18,6 +18,8 @@ export interface BinRecord {
   stagedNs: number;
   decoderNs: number;
   doneNs: number;
+  /** Which decoder made the output: 0 is the one that the session began with, each promotion gives the next number. */
+  generation: number;
   /** The bin does not continue the bin before it in time. */
   isJoin: boolean;
   /** Features or output were not finite; the output is the safe value. */
@@ -39,6 +41,10 @@ export type SessionEvent =
   /** A sink was too slow for the records since the last look. */
   | { kind: 'sinkBehind'; sink: string; recordCount: number }
   | { kind: 'sinkFailed'; sink: string; error: Error }
+  /** Another decoder is in service from bin `binIndex` on. */
+  | { kind: 'promoted'; modelHash: string; binIndex: number; generation: number }
+  /** The decoder before is in service again: asked for, or because the promoted one gave numbers that are not finite. */
+  | { kind: 'rolledBack'; reason: 'asked' | 'nonFinite'; binIndex: number; generation: number }
   /** The session ends because of this. */
   | { kind: 'failed'; error: BetzError };
 

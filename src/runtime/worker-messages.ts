@@ -2,6 +2,7 @@
 import type { SourceAccount, SourceEvent, StreamInfo } from '../acquisition/source.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 import type { WaitOptions } from './arrival-waiter.ts';
+import type { ExchangeBuffers } from './decoder-exchange.ts';
 import type { TransferredError } from './error-transfer.ts';
 import type { SessionBuffers, SessionPlan } from './session-memory.ts';
 
@@ -45,7 +46,7 @@ export type SourceMessage =
 
 export type DecodeMessage =
   /** It waits for the first chunk. */
-  | { kind: 'ready'; variant: KernelVariant; isRealTime: boolean }
+  | { kind: 'ready'; variant: KernelVariant; isRealTime: boolean; exchange: ExchangeBuffers }
   /** The last one. */
   | { kind: 'ended'; garbageCollections: number; sealing?: Sealing }
   | Failed;

@@ -43,7 +43,7 @@ describe('a session that was closed', () => {
     const path = newPath();
     const writer = await SessionWriter.create(path, sessionInfo(2, { isPaced: false }));
     const unpaced = { edgeNs: NaN, queueDelayUs: NaN, computeTimeUs: 3, endToEndLatencyUs: NaN };
-    writer.writeBin({ binIndex: 4, features: [1, NaN], output: [Infinity, 2], ...unpaced });
+    writer.writeBin({ binIndex: 4, features: [1, NaN], output: [Infinity, 2], generation: 0, ...unpaced });
     writer.writeEvent({ timeNs: 9, kind: 'late' });
     await writer.close();
     const { bins, outputs, latency, isComplete } = readSession(path);

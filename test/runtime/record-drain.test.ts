@@ -55,6 +55,7 @@ describe('RecordDrain', () => {
       stagedNs: 106,
       decoderNs: 107,
       doneNs: 108,
+      generation: 110,
       isJoin: true,
       isNonFinite: false,
       features: Float32Array.of(1, 1.5),

@@ -3,6 +3,9 @@ import { CHUNK_HEADER } from '../../src/core/chunk-ring.ts';
 import { FakeClock } from '../../src/core/clock.ts';
 import { RECORD_FLAG, RECORD_HEADER } from '../../src/core/record-ring.ts';
 import { DEFAULT_WAIT } from '../../src/runtime/arrival-waiter.ts';
+import { DecoderExchange } from '../../src/runtime/decoder-exchange.ts';
+import { DecoderSlots } from '../../src/runtime/decoder-slots.ts';
+import { Arena } from '../../src/kernels/arena.ts';
 import { DecodeLoop } from '../../src/runtime/decode-loop.ts';
 import { SessionMemory } from '../../src/runtime/session-memory.ts';
 import type { SessionPlan } from '../../src/runtime/session-memory.ts';
@@ -55,7 +58,7 @@ export class LoopBench {
     };
     this.memory = new SessionMemory(plan);
     this.decoder = new LeakyDecoder(channelCount, 2);
-    this.loop = new DecodeLoop(this.memory, this.decoder, smoothing, this.clock, DEFAULT_WAIT);
+    this.loop = new DecodeLoop(this.memory, slotsOf(this.decoder), smoothing, this.clock, DEFAULT_WAIT);
   }
 
   /**
@@ -124,6 +127,12 @@ export class LoopBench {
     }
     return records;
   }
+}
+
+/** Slots without numbers of their own: a request changes nothing. */
+export function slotsOf(decoder: LeakyDecoder): DecoderSlots {
+  const slot = { decoder, arena: new Arena(1, 64) };
+  return new DecoderSlots([slot, slot], new DecoderExchange(0));
 }
 
 /** Rows of the same value in every channel. */

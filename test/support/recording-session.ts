@@ -34,6 +34,7 @@ export function binRecord(binIndex: number, channelCount = 3): BinRecord {
     edgeNs: edgeNsOf(binIndex),
     features: Float32Array.from({ length: channelCount }, (_, i) => (binIndex + i) % 5),
     output: Float32Array.of(binIndex / 8, -(binIndex + 1) / 4),
+    generation: binIndex < 50 ? 0 : 1,
     truth: Float32Array.of(binIndex / 2, 0.1),
     queueDelayUs: 12.5,
     computeTimeUs: 20 + (binIndex % 3),

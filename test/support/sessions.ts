@@ -113,7 +113,7 @@ export function decodeWorker(ending: string): URL {
     import { parentPort } from 'node:worker_threads';
     import { SessionMemory } from ${JSON.stringify(compiledUrl('runtime/session-memory.js').href)};
     parentPort.once('message', ({ plan, buffers }) => {
-      parentPort.postMessage({ kind: 'ready', variant: 'simd', isRealTime: false });
+      parentPort.postMessage({ kind: 'ready', variant: 'simd', isRealTime: false, exchange: { control: new SharedArrayBuffer(80), image: new SharedArrayBuffer(0) } });
       const memory = new SessionMemory(plan, buffers);
       while (memory.chunks.queuedCount() === 0) memory.chunks.waitForChunk(1000);
       ${ending}
@@ -134,6 +134,7 @@ export function binRecord(binIndex: number, channelCount = 3): BinRecord {
     stagedNs: scheduledNs + 33_000,
     decoderNs: scheduledNs + 34_000,
     doneNs: scheduledNs + 74_000,
+    generation: 0,
     isJoin: false,
     isNonFinite: false,
     features: Float32Array.from({ length: channelCount }, (_, i) => (binIndex + i) % 5),

@@ -30,8 +30,8 @@ export class KalmanDecoder implements Decoder {
   readonly stateBytes: number;
   private readonly k: number;
   private readonly isFull: boolean;
-  private readonly outputMean: Float32Array;
-  private readonly outputScale: Float32Array;
+  private readonly outputMean: Float64Array;
+  private readonly outputScale: Float64Array;
   private readonly projection: FeatureProjection;
 
   /** A in mode 'full', else M1 = (I - K C) A. [k x k] */
@@ -63,36 +63,45 @@ export class KalmanDecoder implements Decoder {
     this.outputCount = outputCount;
     this.k = k;
     this.isFull = config.mode === 'full';
-    this.outputMean = model.normalisation.outputMean.slice();
-    this.outputScale = model.normalisation.outputScale.slice();
+    // In the kernel memory, as everything that a model brings: a decoder is replaced by replacing that memory.
+    const place = (values: ArrayLike<number>): Float64Array => {
+      const placed = kernels.arena.allocateFloat64(values.length);
+      placed.set(values);
+      return placed;
+    };
+    this.outputMean = place(model.normalisation.outputMean);
+    this.outputScale = place(model.normalisation.outputScale);
 
     const [A, b, Q, d, P0] = ['A', 'b', 'Q', 'd', 'P0'].map((name) =>
       Float64Array.from(model.tensors[name].data),
     );
     const { C, R } = model.tensors;
     const observation = observe(C.data, R.data, model.normalisation.featureScale, k);
-    this.Q = Q;
-    this.P0 = P0;
-    this.information = observation.information;
-    this.informationOffset = new Float64Array(k);
-    multiply(this.informationOffset, observation.projection, d, k, inputCount, 1);
+    const informationOffset = new Float64Array(k);
+    multiply(informationOffset, observation.projection, d, k, inputCount, 1);
+    this.Q = place(Q);
+    this.P0 = place(P0);
+    this.information = place(observation.information);
+    this.informationOffset = place(informationOffset);
 
     let rows = observation.projection;
-    this.transition = A;
-    this.offset = b;
+    let transition: Float64Array = A;
+    let offset: Float64Array = b;
     if (!this.isFull) {
-      const steady = constantGain(A, b, Q, observation.information, this.informationOffset, k);
-      this.transition = steady.transition;
-      this.offset = steady.offset;
+      const steady = constantGain(A, b, Q, observation.information, informationOffset, k);
+      transition = steady.transition;
+      offset = steady.offset;
       rows = new Float64Array(k * inputCount); // K = P C^T R^-1
       multiply(rows, steady.P, observation.projection, k, k, inputCount);
     }
+    this.transition = place(transition);
+    this.offset = place(offset);
     const offsets = new Float64Array(k);
     this.projection = new FeatureProjection(kernels, PROJECTION, model.normalisation, rows, offsets);
 
     const covarianceCount = this.isFull ? k * k : 0;
-    this.state = new Float64Array(k + covarianceCount + config.lagBins * k);
-    this.stateView = new Uint8Array(this.state.buffer);
+    this.state = kernels.arena.allocateFloat64(k + covarianceCount + config.lagBins * k);
+    this.stateView = new Uint8Array(this.state.buffer, this.state.byteOffset, this.state.byteLength);
     this.stateBytes = this.stateView.byteLength;
     this.x = this.state.subarray(0, k);
     this.P = this.state.subarray(k, k + covarianceCount);

@@ -27,7 +27,8 @@ export class WienerDecoder implements Decoder {
     const bias = model.tensors['bias'].data;
     this.inputCount = inputCount;
     this.outputCount = outputCount;
-    this.constant = Float64Array.from(bias, (b, o) => b * outputScale[o] + outputMean[o]);
+    this.constant = kernels.arena.allocateFloat64(outputCount);
+    for (let o = 0; o < outputCount; o++) this.constant[o] = bias[o] * outputScale[o] + outputMean[o];
 
     // Rows ordered by lag, then output; scaled to the output's unit.
     const rows = new Float64Array(lagCount * outputCount * inputCount);
@@ -41,8 +42,8 @@ export class WienerDecoder implements Decoder {
     }
     const offsets = new Float64Array(lagCount * outputCount);
     this.projection = new FeatureProjection(kernels, 'weight', model.normalisation, rows, offsets);
-    this.pending = new Float64Array((lagCount - 1) * outputCount);
-    this.pendingBytes = new Uint8Array(this.pending.buffer);
+    this.pending = kernels.arena.allocateFloat64((lagCount - 1) * outputCount);
+    this.pendingBytes = new Uint8Array(this.pending.buffer, this.pending.byteOffset, this.pending.byteLength);
     this.stateBytes = this.pendingBytes.byteLength;
   }
 

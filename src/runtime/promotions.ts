@@ -1,0 +1,128 @@
+/** Changes of the decoder while a session runs, as the main thread asks for them: one at a time, each with an answer. */
+import { BetzError } from '../core/errors.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { decodeModel, encodeModel } from '../decoders/model-file.ts';
+import { modelHash } from '../host/model-store.ts';
+import type { KernelVariant } from '../kernels/kernels.ts';
+import { candidateImage, checkCandidate } from './candidate.ts';
+import type { DecoderExchange, Swap } from './decoder-exchange.ts';
+import type { SessionEvent } from './sink.ts';
+
+interface Pending {
+  kind: 'promoted' | 'rolledBack';
+  modelHash: string;
+  resolve: (swap: Swap) => void;
+  reject: (error: BetzError) => void;
+}
+
+export class Promotions {
+  private readonly exchange: DecoderExchange;
+  private readonly inService: Model;
+  private readonly variant: KernelVariant;
+  private readonly tell: (event: SessionEvent) => void;
+  private pending: Pending | undefined;
+  private automaticTold = 0;
+  private isOver = false;
+
+  /** @param inService any model of the session: they are all of one architecture */
+  constructor(
+    exchange: DecoderExchange,
+    inService: Model,
+    variant: KernelVariant,
+    tell: (event: SessionEvent) => void,
+  ) {
+    this.exchange = exchange;
+    this.inService = inService;
+    this.variant = variant;
+    this.tell = tell;
+  }
+
+  /** @throws BetzError those of `Session.promote` */
+  async promote(candidate: Model | Uint8Array): Promise<Swap> {
+    this.expectFree();
+    const bytes = candidate instanceof Uint8Array ? candidate : encodeModel(candidate);
+    const model = decodeModel(bytes);
+    checkCandidate(this.inService, model);
+    const { exchange } = this;
+    const image = candidateImage(model, this.variant, exchange.image.byteLength);
+    const hash = modelHash(bytes);
+    exchange.image.set(image);
+    exchange.modelHash.set(Buffer.from(hash, 'hex'));
+    exchange.requestPromotion();
+    return this.answerOf('promoted', hash);
+  }
+
+  /** @throws BetzError those of `Session.rollback` */
+  async rollback(): Promise<Swap> {
+    this.expectFree();
+    this.exchange.requestRollback();
+    return this.answerOf('rolledBack', '');
+  }
+
+  /** Looks for what the decode thread has done; called whenever bins are fetched. */
+  look(): void {
+    const { exchange, pending } = this;
+    const isAnswered = pending !== undefined && exchange.isAnswered();
+    const swap = isAnswered ? exchange.answer() : undefined;
+    const automaticCount = exchange.automaticCount();
+    const hasRecovered = automaticCount > this.automaticTold;
+    this.automaticTold = automaticCount;
+    const recovered = exchange.lastAutomatic();
+    const recoveredFirst = hasRecovered && !(swap !== undefined && swap.binIndex <= recovered.binIndex);
+    if (recoveredFirst) this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...recovered });
+    if (isAnswered) this.settle(pending, swap);
+    if (hasRecovered && !recoveredFirst) this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...recovered });
+  }
+
+  /** No bin comes any more. */
+  end(): void {
+    this.look();
+    this.isOver = true;
+    this.pending?.reject(sessionEnded());
+    this.pending = undefined;
+  }
+
+  /** The session is being stopped: nothing new begins. */
+  stop(): void {
+    this.isOver = true;
+  }
+
+  private settle(pending: Pending, swap: Swap | undefined): void {
+    this.pending = undefined;
+    if (swap === undefined) {
+      pending.reject(
+        new BetzError('CAL_NOTHING_TO_ROLL_BACK', 'there is no decoder before this one to go back to', {
+          tip: 'Only the last promotion can be taken back, once: promote the model that you want instead.',
+        }),
+      );
+      return;
+    }
+    this.tell(
+      pending.kind === 'promoted'
+        ? { kind: 'promoted', modelHash: pending.modelHash, ...swap }
+        : { kind: 'rolledBack', reason: 'asked', ...swap },
+    );
+    pending.resolve(swap);
+  }
+
+  private answerOf(kind: Pending['kind'], hash: string): Promise<Swap> {
+    return new Promise((resolve, reject) => {
+      this.pending = { kind, modelHash: hash, resolve, reject };
+    });
+  }
+
+  private expectFree(): void {
+    if (this.isOver) throw sessionEnded();
+    if (this.pending === undefined) return;
+    throw new BetzError('IPC_SWAP_PENDING', 'another change of the decoder is still under way', {
+      value: this.pending.kind,
+      tip: 'Wait for it: it takes place between the next two bins.',
+    });
+  }
+}
+
+function sessionEnded(): BetzError {
+  return new BetzError('IPC_SESSION_ENDED', 'the session ends, so its decoder is not changed any more', {
+    tip: 'Save the candidate, and start the next session with it.',
+  });
+}
