@@ -12,6 +12,8 @@ export interface BlockScores {
   metrics: DecodingMetrics;
   /** Of each block: 1 - its squared error over its share of the blocks' common variance, mean of the dimensions. */
   blockR2: readonly number[];
+  /** What it said there, block after block. [rows of the blocks x outputCount] in the target's unit */
+  predictions: Float32Array;
 }
 
 /** The whole recording, decoded as the runtime would. @returns [binCount x outputCount] in the model's unit */
@@ -34,7 +36,7 @@ export function scoreBlocks(
   const predictions = takeRows(outputs, width, blocks);
   const gathered: BinnedTarget = { ...target, values: truth };
   const metrics = decodingMetrics(gathered, predictions, { startBin: 0, endBin: truth.length / width });
-  return { metrics, blockR2: blockR2(truth, predictions, width, blocks) };
+  return { metrics, blockR2: blockR2(truth, predictions, width, blocks), predictions };
 }
 
 /** A block in which the target hardly moves would have a meaningless R2 of its own: the variance is that of all blocks. */

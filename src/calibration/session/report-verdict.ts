@@ -1,0 +1,96 @@
+/** What the figures of a session calibration come to: one sentence on what to do, and the reasons in numbers. */
+import type { BlockScores } from './session-scores.ts';
+
+/** Less than this is no gain: the held-out blocks of one session hardly tell such differences. */
+export const GAIN_MIN = 0.02;
+/** A decoder below this does not follow the movement. */
+export const R2_USABLE = 0.1;
+
+export type Decision = 'use' | 'useWithCare' | 'keep' | 'collectAgain';
+
+export interface Verdict {
+  decision: Decision;
+  /** What to do, and the figures that say so. */
+  sentence: string;
+  /** Mean R2 of the candidate less that of the decoder in service. */
+  gain: number;
+  /** In how many held-out blocks the candidate is better than the decoder in service, of `blockCount`. */
+  betterBlocks: number;
+  /** The same, against the ridge baseline. */
+  gainOverBaseline: number;
+  betterBlocksThanBaseline: number;
+  blockCount: number;
+  /** The figures against the baseline, in words. */
+  besideBaseline: string;
+  /** How the decision is made, with its numbers. */
+  rule: string;
+}
+
+export function verdictOf(candidate: BlockScores, inService: BlockScores, baseline: BlockScores): Verdict {
+  const gain = candidate.metrics.r2Mean - inService.metrics.r2Mean;
+  const gainOverBaseline = candidate.metrics.r2Mean - baseline.metrics.r2Mean;
+  const betterBlocks = countBetter(candidate, inService);
+  const betterBlocksThanBaseline = countBetter(candidate, baseline);
+  const blockCount = candidate.blockR2.length;
+  const decision = decide(
+    candidate.metrics.r2Mean,
+    inService.metrics.r2Mean,
+    gain >= GAIN_MIN && betterBlocks * 2 > blockCount,
+    gainOverBaseline,
+  );
+  const figures =
+    `on held-out data its R2 is ${r2(candidate)}, ${difference(gain)} the decoder in service ` +
+    `(${r2(inService)}), and it is better in ${betterBlocks} of ${blocksText(blockCount)}`;
+  const besideBaseline =
+    `Ridge regression on the same data reaches ${r2(baseline)}: the new decoder is ${difference(gainOverBaseline)} it, ` +
+    `and better in ${betterBlocksThanBaseline} of ${blocksText(blockCount)}.`;
+  return {
+    decision,
+    sentence: SENTENCES[decision](figures),
+    gain,
+    betterBlocks,
+    gainOverBaseline,
+    betterBlocksThanBaseline,
+    blockCount,
+    besideBaseline,
+    rule:
+      `The new decoder is proposed when its mean R2 is at least ${GAIN_MIN} above that of the decoder in service and higher in more ` +
+      `than half of the held-out blocks; with care when the ridge baseline is more than ${GAIN_MIN} above it. A decoder with an R2 ` +
+      `below ${R2_USABLE} is not recommended at all.`,
+  };
+}
+
+const SENTENCES: Readonly<Record<Decision, (figures: string) => string>> = {
+  use: (figures) => `Use the new decoder: ${figures}.`,
+  useWithCare: (figures) =>
+    `Use the new decoder with care, and collect more data when there is time: ${figures}, but plain ridge regression does better still.`,
+  keep: (figures) => `Keep the decoder in service: the new one is not clearly better; ${figures}.`,
+  collectAgain: (figures) =>
+    `Check the signals and collect data again: neither decoder follows the movement well enough to be used; of the new one, ${figures}.`,
+};
+
+function decide(candidateR2: number, inServiceR2: number, isBetter: boolean, overBaseline: number): Decision {
+  const chosen = isBetter ? candidateR2 : inServiceR2;
+  // Written so that an R2 that is not a number is never usable.
+  if (!(chosen >= R2_USABLE)) return 'collectAgain';
+  if (!isBetter) return 'keep';
+  return overBaseline < -GAIN_MIN ? 'useWithCare' : 'use';
+}
+
+function countBetter(one: BlockScores, other: BlockScores): number {
+  return one.blockR2.filter((value, block) => value > other.blockR2[block]).length;
+}
+
+function r2({ metrics }: BlockScores): string {
+  return metrics.r2Mean.toFixed(2);
+}
+
+function difference(gain: number): string {
+  const size = Math.abs(gain).toFixed(2);
+  if (size === '0.00') return 'level with';
+  return `${size} ${gain > 0 ? 'above' : 'below'}`;
+}
+
+function blocksText(count: number): string {
+  return count === 1 ? '1 block' : `${count} blocks`;
+}
