@@ -4,13 +4,16 @@ import { frameAfter } from '../acquisition/simulated/simulate-recording.ts';
 import { calibrateSession, SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
 import type { SessionCalibration, SessionMethod } from '../calibration/session/calibrate-session.ts';
 import { onlySegments } from '../calibration/session/ridge-baseline.ts';
+import { verdictOf } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
+import { sessionReport } from '../calibration/session/session-report.ts';
 import { clipSegments } from '../calibration/training-windows.ts';
 import type { DecodingMetrics } from '../calibration/metrics.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { createCalibrationHost } from '../host/calibration-host.ts';
 import { assertModelPathWritable, readModelFile, writeModelFile } from '../host/model-store.ts';
+import { assertReportPathWritable, writeReportFile } from '../host/report-store.ts';
 import { version } from '../host/version.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
@@ -19,6 +22,7 @@ import { openBinnedRecording } from './open-data.ts';
 import { startProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
+import { reportPage } from './report/report-page.ts';
 import { scoreModel } from './score-model.ts';
 import { simulateDay } from './simulated-days.ts';
 
@@ -32,6 +36,7 @@ export interface SessionCommandOptions {
   channels?: number;
   target?: string;
   out?: string;
+  report?: string;
   steps?: number;
   rank?: number;
   seed: number;
@@ -61,6 +66,8 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
   if (options.recording !== undefined)
     refuseReplacing(options.recording, out, 'the model would replace the recording');
   assertModelPathWritable(out);
+  const reportPaths = reportPathsOf(options, out);
+  for (const path of reportPaths) assertReportPathWritable(path);
   const interrupt = listenForInterrupt('stopping; no model will be written');
   const host = createCalibrationHost(threads);
   let progress: Progress | undefined;
@@ -104,6 +111,11 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       baseName: basename(modelPath),
       baseSha256: hash,
     });
+    if (reportPaths.length > 0) {
+      const content = sessionReport(base, session, calibration, { seed: options.seed, provenance });
+      writeReportFile(reportPaths[0], reportPage(content));
+      writeReportFile(reportPaths[1], `${JSON.stringify(content, undefined, 1)}\n`);
+    }
     writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
     const rest = later === undefined ? undefined : scoreLater(base, candidate.model, later);
     const results = { base, session, calibration, rest, out };
@@ -114,6 +126,19 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
     progress?.stop();
     interrupt.dispose();
   }
+}
+
+/** The page and, beside it, the same as JSON. */
+function reportPathsOf({ report: page, recording, model }: SessionCommandOptions, out: string): string[] {
+  if (page === undefined) return [];
+  const paths = [page, `${page.replace(/\.html?$/i, '')}.json`];
+  for (const path of paths) {
+    for (const other of [recording, model, out]) {
+      if (other !== undefined)
+        refuseReplacing(other, path, 'the report would replace another file of this calibration');
+    }
+  }
+  return paths;
 }
 
 /** The first seconds of the recording or day, and what comes after them. */
@@ -188,7 +213,7 @@ function report({ base, session, calibration, rest, out }: Results): object {
     heldOutR2: namedR2(labels, candidate.scores.metrics),
     inServiceR2: namedR2(labels, inService.metrics),
     baselineR2: namedR2(labels, baseline.metrics),
-    betterBlocks: betterBlocks(calibration),
+    verdict: verdictOf(candidate.scores, inService, baseline),
     later:
       rest === undefined
         ? null
@@ -205,11 +230,11 @@ function reportLines({ base, session, calibration, rest, out }: Results): string
   const { labels, name } = base.output;
   const { candidate, inService, baseline } = calibration;
   const seconds = (session.binCount * session.binMs) / 1000;
-  const { better, of } = betterBlocks(calibration);
+  const verdict = verdictOf(candidate.scores, inService, baseline);
   return [
     `${base.kind} calibrated by ${candidate.method} on ${seconds.toFixed(0)} s of ${session.name} in ${candidate.fitSeconds.toFixed(1)} s`,
-    `R2 of ${name} on ${of} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,
-    `the decoder in service there:  ${r2Text(labels, inService.metrics)}  (the new one is better in ${better} of ${of})`,
+    `R2 of ${name} on ${verdict.blockCount} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,
+    `the decoder in service there:  ${r2Text(labels, inService.metrics)}`,
     `ridge baseline there:  ${r2Text(labels, baseline.metrics)}`,
     ...(rest === undefined
       ? []
@@ -217,13 +242,9 @@ function reportLines({ base, session, calibration, rest, out }: Results): string
           `on the ${rest.seconds.toFixed(0)} s after:  ${r2Text(labels, rest.candidate)}` +
             (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
         ]),
+    verdict.sentence,
     `model written to ${out}`,
   ];
-}
-
-function betterBlocks({ candidate, inService }: SessionCalibration): { better: number; of: number } {
-  const better = candidate.scores.blockR2.filter((r2, i) => r2 > inService.blockR2[i]).length;
-  return { better, of: inService.blockR2.length };
 }
 
 /** A parser of method names. */

@@ -53,6 +53,10 @@ export function calibrateCommand(): Command {
     )
     .option('--day <number>', 'simulated: which day (default: 0)', parseCount)
     .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
+    .option(
+      '--report <file>',
+      'with --model: a page about the calibration, HTML, and the same as JSON beside it',
+    )
     .option('--rank <count>', 'with --method lora: rank of the changes (default: 4)', parsePositiveInteger)
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
@@ -95,7 +99,7 @@ function isForSession(options: CalibrateOptions | SessionCommandOptions): option
   const foreign =
     'model' in options
       ? ['decoder', 'set', 'seeds', 'binMs']
-      : ['method', 'seconds', 'source', 'day', 'channels', 'rank'];
+      : ['method', 'seconds', 'source', 'day', 'channels', 'rank', 'report'];
   const given = Object.entries(options).find(([name]) => foreign.includes(name));
   const flag = given?.[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   if (given !== undefined) {
