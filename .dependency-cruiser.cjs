@@ -6,6 +6,7 @@ const MAY_IMPORT = {
   signal: ['core', 'kernels'],
   decoders: ['core', 'kernels', 'tensor'],
   calibration: ['core', 'kernels', 'tensor', 'signal', 'decoders'],
+  task: ['core'],
   acquisition: ['core', 'recording', 'host'],
   recording: ['core', 'host'],
   host: ['core', 'kernels', 'tensor', 'decoders', 'calibration'],
@@ -16,6 +17,7 @@ const MAY_IMPORT = {
     'signal',
     'decoders',
     'calibration',
+    'task',
     'acquisition',
     'recording',
     'host',
@@ -27,6 +29,7 @@ const MAY_IMPORT = {
     'signal',
     'decoders',
     'calibration',
+    'task',
     'acquisition',
     'recording',
     'host',
@@ -39,6 +42,7 @@ const MAY_IMPORT = {
     'signal',
     'decoders',
     'calibration',
+    'task',
     'acquisition',
     'recording',
     'host',
@@ -46,7 +50,7 @@ const MAY_IMPORT = {
     'bench',
   ],
 };
-const PURE = '^src/(core|kernels|tensor|signal|decoders|calibration)/';
+const PURE = '^src/(core|kernels|tensor|signal|decoders|calibration|task)/';
 
 module.exports = {
   forbidden: [

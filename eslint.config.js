@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 /** Folders that run in Node, a worker and a browser alike: no host, no wall clock, no hidden randomness. */
-const PURE = ['core', 'kernels', 'tensor', 'signal', 'decoders', 'calibration'].map(
+const PURE = ['core', 'kernels', 'tensor', 'signal', 'decoders', 'calibration', 'task'].map(
   (f) => `src/${f}/**/*.ts`,
 );
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { benchCalibrationCommand } from './bench-calibration.ts';
 import { benchDriftCommand } from './bench-drift.ts';
+import { benchClosedLoopCommand } from './bench-closed-loop.ts';
 import { benchLatencyCommand } from './bench-latency.ts';
 import { benchStabilizationCommand } from './bench-stabilization.ts';
 import { benchTrainingCommand } from './bench-training.ts';
@@ -18,4 +19,6 @@ export function benchCommand(): Command {
     .addCommand(benchLatencyCommand())
     .addCommand(benchStabilizationCommand())
     .addCommand(benchTrainingCommand());
+    .addCommand(benchTrainingCommand())
+    .addCommand(benchClosedLoopCommand());
 }

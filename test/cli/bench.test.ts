@@ -50,6 +50,21 @@ const trainingReport = z.object({
   ),
 });
 
+const closedLoopReport = z.object({
+  machine,
+  rows: z.array(
+    z.object({
+      contestant: z.string(),
+      seed: z.int(),
+      // JSON has no NaN: what never happened is null.
+      plateauS: z.number().nullable(),
+      successByMinute: z.array(z.number().nullable()).length(4),
+      late: z.object({ successRate: z.number(), achievedBitPerS: z.number() }),
+    }),
+  ),
+  summary: z.array(z.object({ contestant: z.string() })),
+});
+
 async function benched(...args: string[]): Promise<Record<string, unknown>> {
   const result = await runCli(['bench', ...args, ...SMALL, '--json'], process.cwd()); // it writes no file
   expect(result.code, result.stderr).toBe(0);
@@ -109,4 +124,19 @@ describe('betz bench', () => {
     },
     60_000,
   );
+
+  it.concurrent('runs sessions in closed loop, and refuses ones too short to judge', async () => {
+    const few = ['bench', 'closed-loop', '--channels', '24', '--seeds', '2', '--fit-seconds', '1'];
+    const result = await runCli([...few, '--minutes', '4', '--json'], process.cwd());
+    expect(result.code, result.stderr).toBe(0);
+    const { rows, summary } = closedLoopReport.parse(jsonOf(result));
+    const names = ['intention itself', 'kalman, ReFIT', 'kalman, no ReFIT', 'nobody'];
+    expect(rows.map(({ contestant }) => contestant)).toEqual([...names, ...names]);
+    expect(rows.map(({ seed }) => seed)).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
+    expect(summary.map(({ contestant }) => contestant)).toEqual(names);
+    const short = await runCli([...few, '--minutes', '3'], process.cwd());
+    expect([short.code, short.stderr]).toEqual([2, expect.stringContaining('at least 4 minutes')]);
+    const early = await runCli([...few, '--pretrained', 'readout', '--decoder', 'gru'], process.cwd());
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('a day from 1 on')]);
+  });
 });

@@ -4,7 +4,7 @@
  */
 import { hash32, Rng } from '../../core/rng.ts';
 
-const PURPOSES = { reaching: 1, spikes: 2, units: 3, drift: 4 } as const;
+const PURPOSES = { reaching: 1, spikes: 2, units: 3, drift: 4, user: 5, targets: 6 } as const;
 
 /** @param a, b what the stream belongs to within its purpose, e.g. day and channel */
 export function randomStream(seed: number, purpose: keyof typeof PURPOSES, a: number, b: number): Rng {

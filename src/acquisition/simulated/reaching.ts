@@ -9,8 +9,10 @@
 import type { Rng } from '../../core/rng.ts';
 import { FRAME_RATE_HZ } from './array-config.ts';
 import type { ReachingConfig } from './array-config.ts';
+import type { Movement } from './movement.ts';
 
-export class ReachingHand {
+export class ReachingHand implements Movement {
+  readonly knownAheadFrames = Infinity;
   private readonly config: ReachingConfig;
   private readonly rng: Rng;
   /** Of the frame asked for last; m/s. */

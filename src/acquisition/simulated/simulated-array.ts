@@ -1,8 +1,9 @@
 /**
- * The simulated electrode array: frames of spike counts (1 ms) with the hand velocity that goes with them.
+ * The simulated electrode array: frames of spike counts (1 ms) with the velocity that goes with them: that of a reaching
+ * hand, or of another movement that it is given (movement.ts).
  *
- * Frame n is the same whoever reads it, in chunks of any size and from any start. Spikes are Poisson: by the
- * time-rescaling theorem (Brown et al. 2002, Neural Comput 14:325-346) a spike falls where the summed expected count
+ * With the reaching hand frame n is the same whoever reads it, in chunks of any size and from any start. Spikes are
+ * Poisson: by the time-rescaling theorem (Brown et al. 2002, Neural Comput 14:325-346) a spike falls where the summed expected count
  * since the last one passes an exponential draw, which is exact and needs a random number per spike, not per frame.
  * Because the process has no memory, the draws can begin anew at fixed block borders; that is what makes any frame
  * reachable without computing all before it.
@@ -10,12 +11,13 @@
 import { Rng } from '../../core/rng.ts';
 import type { SimulatedArrayConfig } from './array-config.ts';
 import { unitsOfDay } from './drift.ts';
+import type { Movement } from './movement.ts';
 import { randomStream } from './random-streams.ts';
 import { ReachingHand } from './reaching.ts';
 import { directionScale, LEAD_MAX_FRAMES, tabulateUnits } from './tuning.ts';
 import type { TuningColumns } from './tuning.ts';
 
-/** Hand velocity: x, y. */
+/** Velocity: x, y. */
 export const TRUTH_COUNT = 2;
 /** No channel is expected to count more than this in a frame, whatever the settings. */
 const EXPECTED_MAX = 1;
@@ -28,8 +30,10 @@ export class SimulatedArray {
   readonly channelCount: number;
   private readonly config: SimulatedArrayConfig;
   private readonly tuning: TuningColumns;
-  private readonly hand: ReachingHand;
-  /** Hand velocity of frame n at n % WINDOW_FRAMES; m/s. */
+  private readonly movement: Movement;
+  /** How far ahead of the frame that is read the movement is asked for. */
+  private readonly aheadFrames: number;
+  /** Velocity of frame n at n % WINDOW_FRAMES; m/s. */
   private readonly vx = new Float64Array(WINDOW_FRAMES);
   private readonly vy = new Float64Array(WINDOW_FRAMES);
   /** The movement drive that follows from it. */
@@ -43,14 +47,19 @@ export class SimulatedArray {
   /** The next frame to be read. */
   private frame: number;
 
-  constructor(config: SimulatedArrayConfig, startFrame = 0) {
+  /**
+   * @param startFrame the first frame to be read; what lies between it and the border of a block is read and thrown away
+   * @param movement the reaching hand of the config's seed and day, if none is given
+   */
+  constructor(config: SimulatedArrayConfig, startFrame = 0, movement: Movement = reachingHand(config)) {
     this.config = config;
     this.channelCount = config.channelCount;
-    this.tuning = tabulateUnits(unitsOfDay(config));
-    this.hand = new ReachingHand(config.reaching, randomStream(config.seed, 'reaching', config.day, 0));
+    this.movement = movement;
+    this.aheadFrames = Math.min(LEAD_MAX_FRAMES, movement.knownAheadFrames);
+    this.tuning = tabulateUnits(unitsOfDay(config), this.aheadFrames);
     this.untilSpike = new Float64Array(config.channelCount);
     this.frame = Math.floor(startFrame / BLOCK_FRAMES) * BLOCK_FRAMES;
-    for (let ahead = 0; ahead < LEAD_MAX_FRAMES; ahead++) this.moveHand(this.frame + ahead);
+    for (let ahead = 0; ahead < this.aheadFrames; ahead++) this.follow(this.frame + ahead);
     const skipped = new Float32Array(config.channelCount);
     const skippedTruth = new Float32Array(TRUTH_COUNT);
     while (this.frame < startFrame) this.read(1, skipped, skippedTruth);
@@ -59,12 +68,12 @@ export class SimulatedArray {
   /**
    * Writes the next frames.
    * @param samples spike counts, [frameCount x channelCount]
-   * @param truth hand velocity in m/s, [frameCount x 2]
+   * @param truth the movement's velocity in m/s, [frameCount x 2]
    */
   read(frameCount: number, samples: Float32Array, truth: Float32Array): void {
     for (let i = 0; i < frameCount; i++) {
       if (this.frame % BLOCK_FRAMES === 0) this.startBlock();
-      this.moveHand(this.frame + LEAD_MAX_FRAMES);
+      this.follow(this.frame + this.aheadFrames);
       const now = this.frame & (WINDOW_FRAMES - 1);
       truth[i * TRUTH_COUNT] = this.vx[now];
       truth[i * TRUTH_COUNT + 1] = this.vy[now];
@@ -103,11 +112,11 @@ export class SimulatedArray {
     return -Math.log(1 - this.rng.uniform());
   }
 
-  private moveHand(frame: number): void {
-    this.hand.moveTo(frame);
+  private follow(frame: number): void {
+    this.movement.moveTo(frame);
     const at = frame & (WINDOW_FRAMES - 1);
-    const vx = this.hand.velocityX();
-    const vy = this.hand.velocityY();
+    const vx = this.movement.velocityX();
+    const vy = this.movement.velocityY();
     const speed = Math.sqrt(vx * vx + vy * vy);
     const scale = directionScale(this.config.tuning, speed);
     this.vx[at] = vx;
@@ -116,4 +125,8 @@ export class SimulatedArray {
     this.driveY[at] = scale * vy;
     this.driveSpeed[at] = speed / this.config.tuning.referenceSpeedMPerS;
   }
+}
+
+function reachingHand({ seed, day, reaching }: SimulatedArrayConfig): Movement {
+  return new ReachingHand(reaching, randomStream(seed, 'reaching', day, 0));
 }

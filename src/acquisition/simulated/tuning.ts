@@ -63,7 +63,8 @@ export interface TuningColumns {
   readonly leadFrames: Int32Array;
 }
 
-export function tabulateUnits(units: readonly Unit[]): TuningColumns {
+/** @param leadFramesMax how far ahead the movement is known; no unit leads by more */
+export function tabulateUnits(units: readonly Unit[], leadFramesMax = LEAD_MAX_FRAMES): TuningColumns {
   const base = (unit: Unit): number => Math.sqrt((unit.gain * unit.restRateHz) / FRAME_RATE_HZ);
   return {
     base: Float64Array.from(units, base),
@@ -71,7 +72,7 @@ export function tabulateUnits(units: readonly Unit[]): TuningColumns {
     alongY: Float64Array.from(units, (u) => base(u) * u.directionDepth * Math.sin(u.preferredDirectionRad)),
     alongSpeed: Float64Array.from(units, (u) => base(u) * u.speedDepth),
     offset: Float64Array.from(units, (u) => u.offsetHz / FRAME_RATE_HZ),
-    leadFrames: Int32Array.from(units, (u) => u.leadFrames),
+    leadFrames: Int32Array.from(units, (u) => Math.min(u.leadFrames, leadFramesMax)),
   };
 }
 
