@@ -18,7 +18,6 @@ export function benchCommand(): Command {
     .addCommand(benchDriftCommand())
     .addCommand(benchLatencyCommand())
     .addCommand(benchStabilizationCommand())
-    .addCommand(benchTrainingCommand());
     .addCommand(benchTrainingCommand())
     .addCommand(benchClosedLoopCommand());
 }

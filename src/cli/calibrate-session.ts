@@ -112,7 +112,11 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       baseSha256: hash,
     });
     if (reportPaths.length > 0) {
-      const content = sessionReport(base, session, calibration, { seed: options.seed, provenance });
+      const content = sessionReport(base, session, calibration, {
+        seed: options.seed,
+        // What the page does not show already.
+        provenance: { replaces: basename(modelPath), replacesSha256: hash, version, model: out },
+      });
       writeReportFile(reportPaths[0], reportPage(content));
       writeReportFile(reportPaths[1], `${JSON.stringify(content, undefined, 1)}\n`);
     }

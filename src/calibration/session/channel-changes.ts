@@ -19,17 +19,8 @@ export const SPIKES_MIN = 10;
 export const FACTOR_MIN = 1.5;
 export const Z_MIN = 4;
 
-export const CHANNEL_STATES = [
-  'fell silent',
-  'woke up',
-  'stuck',
-  'rate rose',
-  'rate fell',
-  'new',
-  'gone',
-  'unchanged',
-] as const;
-export type ChannelState = (typeof CHANNEL_STATES)[number];
+export type ChannelState =
+  'fell silent' | 'woke up' | 'stuck' | 'rate rose' | 'rate fell' | 'new' | 'gone' | 'unchanged';
 
 export interface ChannelChange {
   label: string;

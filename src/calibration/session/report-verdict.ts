@@ -2,9 +2,9 @@
 import type { BlockScores } from './session-scores.ts';
 
 /** Less than this is no gain: the held-out blocks of one session hardly tell such differences. */
-export const GAIN_MIN = 0.02;
+const GAIN_MIN = 0.02;
 /** A decoder below this does not follow the movement. */
-export const R2_USABLE = 0.1;
+const R2_USABLE = 0.1;
 
 export type Decision = 'use' | 'useWithCare' | 'keep' | 'collectAgain';
 

@@ -9,8 +9,8 @@ import type { Verdict } from './report-verdict.ts';
 import { takeRows } from './session-scores.ts';
 import type { BlockScores } from './session-scores.ts';
 
-export const REPORT_SCHEMA = 'betz.sessionReport';
-export const REPORT_VERSION = 1;
+const REPORT_SCHEMA = 'betz.sessionReport';
+const REPORT_VERSION = 1;
 
 /** In the order of `output.labels`. */
 export interface ReportScores {
@@ -21,7 +21,7 @@ export interface ReportScores {
   pearsonR: readonly (number | null)[];
 }
 
-export interface ReportBlock {
+interface ReportBlock {
   startS: number;
   endS: number;
   r2: { candidate: number; inService: number; baseline: number };
