@@ -10,12 +10,12 @@ const DAYS_MAX = 100;
 /** '0-7' or '1,3,5' -> the days, in order */
 export function parseDays(text: string): number[] {
   const days = text.split(',').flatMap((part) => {
-    const [first, last = first] = part.trim().split('-').map(parseCount);
-    return last < first
-      ? []
+    const [first, last = first, ...more] = part.trim().split('-').map(parseCount);
+    return last < first || more.length > 0
+      ? [Number.NaN]
       : Array.from({ length: Math.min(last - first + 1, DAYS_MAX + 1) }, (_, i) => first + i);
   });
-  if (days.length === 0 || days.length > DAYS_MAX || new Set(days).size < days.length) {
+  if (days.some(Number.isNaN) || days.length > DAYS_MAX || new Set(days).size < days.length) {
     throw usageError(
       `'${text}' are no days`,
       text,

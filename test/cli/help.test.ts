@@ -7,6 +7,7 @@ import { runHere } from '../support/cli-in-process.ts';
 const COMMANDS = [
   '',
   'run',
+  'pretrain',
   'calibrate',
   'evaluate',
   'info',
@@ -16,6 +17,7 @@ const COMMANDS = [
   'bench',
   'bench latency',
   'bench training',
+  'bench calibration',
 ];
 
 const wordsOf = (command: string): string[] => command.split(' ').filter((word) => word !== '');

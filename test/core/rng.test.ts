@@ -135,3 +135,20 @@ describe('hash32', () => {
     expect(flipped / 32).toBeLessThan(19);
   });
 });
+
+describe('state of an Rng', () => {
+  it('goes on where it was saved, a spare normal number included', () => {
+    for (const normals of [1, 2]) {
+      const rng = new Rng(4);
+      for (let i = 0; i < normals; i++) rng.normal();
+      const state = rng.saveState();
+      const draw = (from: Rng): number[] => [from.normal(), from.normal(), from.uniform(), from.uint32()];
+      const expected = draw(rng);
+      const other = new Rng(99);
+      other.normal();
+      other.loadState(state);
+      expect(draw(other)).toEqual(expected);
+      expect(Number.isNaN(state[4])).toBe(normals === 2);
+    }
+  });
+});

@@ -115,4 +115,25 @@ describe('AdamW', () => {
     const alone = stepped([0, 0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1, 0.1], 0.1);
     expect([...second.parameters]).toEqual(alone);
   });
+
+  it('goes on from a saved state as if it had never stopped', () => {
+    const gradients = [0.3, -0.2, 0.1];
+    const walk = (optimiser: AdamW, from: number, to: number): void => {
+      for (let step = from; step < to; step++) {
+        optimiser.gradients.set(gradients.map((g) => g * Math.cos(step)));
+        optimiser.step(0.05);
+      }
+    };
+    const whole = optimiserOf([1, -2, 3]);
+    walk(whole, 0, 9);
+    const first = optimiserOf([1, -2, 3]);
+    walk(first, 0, 4);
+    const state = first.saveState();
+    walk(first, 4, 6); // what was saved is a copy
+    const second = optimiserOf([0, 0, 0]);
+    second.loadState(state);
+    expect(second.saveState()).toEqual(state);
+    walk(second, 4, 9);
+    expect(second.saveState()).toEqual(whole.saveState());
+  });
 });

@@ -23,7 +23,7 @@ const stateSchema = z.strictObject({
   rng: z.array(number).length(5),
   bestStep: count,
   bestR2: number,
-  checks: z.array(z.strictObject({ step: count, loss: z.number(), validationR2: z.number() })),
+  checks: z.array(z.strictObject({ step: count, loss: z.number(), validationR2: number })),
 });
 
 /** @param fingerprint of everything that the training depends on */

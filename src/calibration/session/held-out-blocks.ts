@@ -31,7 +31,7 @@ export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): H
   let index = 0;
   for (const segment of segments) {
     let current: Segment | undefined;
-    for (const block of cut(segment, Math.round((blockS * 1000) / binMs))) {
+    for (const block of cut(segment, Math.max(1, Math.round((blockS * 1000) / binMs)))) {
       if (index % ROUND === HELD_OUT_IN_ROUND) {
         heldOut.push(block);
         current = undefined;

@@ -90,7 +90,7 @@ const NS_PER_S = 1e9;
 /**
  * @param recordings in time order; one or more
  * @throws BetzError CAL_SESSIONS_DIFFER, CAL_RECORDING_TOO_SHORT, CAL_TARGET_CONSTANT, CAL_FEATURES_CONSTANT, CAL_METHOD_UNSUPPORTED,
- * CAL_SEGMENTS_TOO_SHORT, CAL_DIVERGED, CFG_PRETRAIN_SESSIONS
+ * CAL_SEGMENTS_TOO_SHORT, CAL_DIVERGED
  */
 export async function pretrain(
   recordings: readonly BinnedRecording[],
@@ -108,7 +108,12 @@ export async function pretrain(
   const augmentation = { ...AUGMENTATION, ...options.augmentation };
   const trainSegments = sessions.map(({ recording, train }) => clipSegments(recording.segments, train));
   const windowBins =
-    windowBinsFor(trainSegments.flat(), given.windowBins + 2 * augmentation.shiftBins) -
+    Math.min(
+      // Each session has to hold windows: short trials of one shorten those of all.
+      ...trainSegments.map((segments) =>
+        windowBinsFor(segments, given.windowBins + 2 * augmentation.shiftBins),
+      ),
+    ) -
     2 * augmentation.shiftBins;
   const plan: StepPlan = {
     kind: kind.name,

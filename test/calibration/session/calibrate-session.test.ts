@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { CalibrationHost } from '../../../src/calibration/calibrate.ts';
+import { calibrateSession, SESSION_METHODS } from '../../../src/calibration/session/calibrate-session.ts';
+import type {
+  SessionCalibration,
+  SessionMethod,
+} from '../../../src/calibration/session/calibrate-session.ts';
+import { pretrain } from '../../../src/calibration/session/pretrain.ts';
+import { sessionProvenance } from '../../../src/calibration/session/session-provenance.ts';
+import { decodeSession, scoreBlocks } from '../../../src/calibration/session/session-scores.ts';
+import type { Model } from '../../../src/decoders/decoder.ts';
+import { kalman } from '../../../src/decoders/kalman/index.ts';
+import { decodeModel, encodeModel } from '../../../src/decoders/model-file.ts';
+import { createCalibrationHost } from '../../../src/host/calibration-host.ts';
+import { loadKernels } from '../../../src/host/load-kernels.ts';
+import { expectClose } from '../../support/cases.ts';
+import { randomModel } from '../../support/decoder-models.ts';
+import { betzErrorOfAsync } from '../../support/recording-errors.ts';
+import { simulatedSession, withChannels } from '../../support/session-days.ts';
+
+const host = createCalibrationHost(1);
+const QUICK = { stepCount: 12, batchCount: 4, windowBins: 30, checkCount: 2 };
+/** Another day, two channels lost and the others in another order. */
+const session = withChannels(
+  simulatedSession(8, 12),
+  Array.from({ length: 18 }, (_, i) => (7 * i + 3) % 20),
+);
+let base: Model;
+beforeAll(async () => {
+  const training = { stepCount: 120, batchCount: 8, windowBins: 40 };
+  const days = [simulatedSession(0, 30), simulatedSession(1, 30)];
+  const pretrained = await pretrain(
+    days,
+    { kind: 'gru', config: { hiddenCount: 16 }, latentCount: 8, training },
+    host,
+  );
+  base = pretrained.model;
+});
+
+const calibrate = (method: SessionMethod, recording = session, on: CalibrationHost = host) =>
+  calibrateSession(base, recording, { method, training: QUICK }, on);
+
+describe('calibrateSession', () => {
+  it.each(SESSION_METHODS)(
+    '%s: gives a finite model of the session that a file keeps, and leaves the base as it was',
+    async (method) => {
+      const before = structuredClone(base);
+      const result = await calibrate(method);
+      expect(base).toEqual(before);
+      const { model, scores } = result.candidate;
+      expect(model.features.channelLabels).toEqual(session.channels.map(({ label }) => label));
+      expect(model.shape).toEqual({ inputCount: 18, outputCount: 2 });
+      for (const { data } of Object.values(model.tensors)) expect(data.every(Number.isFinite)).toBe(true);
+      const origin = { seed: 1, version: '0', baseName: 'base', baseSha256: 'ff' };
+      const provenance = sessionProvenance(base, session, result, origin);
+      const restored = decodeModel(encodeModel({ ...model, provenance }));
+      const outputs = decodeSession(model, session, loadKernels());
+      expect(outputs.every(Number.isFinite)).toBe(true);
+      expect(decodeSession(restored, session, loadKernels())).toEqual(outputs);
+      expect(restored.provenance).toMatchObject({
+        recording: session.name,
+        binCount: session.binCount,
+        seconds: 12,
+        method: result.candidate.method,
+        heldOutBlocks: result.blocks.heldOut,
+        heldOutR2: scores.metrics.r2Mean,
+        inServiceR2: result.inService.metrics.r2Mean,
+        baselineR2: result.baseline.metrics.r2Mean,
+        seed: 1,
+        version: '0',
+        replaces: 'base',
+        replacesSha256: 'ff',
+        base: { recording: 'simulated array, seed 5, day 1' },
+      });
+      expect(scores.blockR2).toHaveLength(result.blocks.heldOut.length);
+      expect(result.inService.blockR2).toHaveLength(result.blocks.heldOut.length);
+      expect(result.tried.map((each) => each.method)).toEqual(
+        method === 'auto' ? ['readout', 'read-in'] : [method],
+      );
+    },
+  );
+
+  it.each(['readout', 'read-in', 'lora', 'full'] as const)(
+    '%s: is better after it than before it',
+    async (method) => {
+      const training = { ...QUICK, stepCount: 40, batchCount: 16 };
+      const result = await calibrateSession(base, session, { method, training }, host);
+      const unlabelled = await calibrate('normalise');
+      const start = unlabelled.candidate.scores.metrics.r2Mean;
+      expect(result.candidate.scores.metrics.r2Mean).toBeGreaterThan(start);
+      const whole = (model: Model): number =>
+        scoreBlocks(session, decodeSession(model, session, loadKernels()), session.segments).metrics.r2Mean;
+      expect(whole(result.candidate.model)).toBeGreaterThan(whole(unlabelled.candidate.model) + 0.02);
+    },
+  );
+
+  it('read-in leaves the core alone, and readout all but the readout', async () => {
+    const readIn = (await calibrate('read-in')).candidate.model;
+    expect(readIn.tensors).toEqual(base.tensors);
+    const changed = Object.entries((await calibrate('readout')).candidate.model.tensors)
+      .filter(([name, { data }]) => data.some((x, i) => x !== base.tensors[name].data[i]))
+      .map(([name]) => name);
+    expect(changed).toHaveLength(2);
+  });
+
+  it('judges a candidate on bins that it has not learned from: what they hold changes nothing of it', async () => {
+    const { blocks } = await calibrate('normalise');
+    const values = session.target.values.map((v, i) =>
+      blocks.heldOut.some(({ startBin, endBin }) => i >= 2 * startBin && i < 2 * endBin) ? -v : v,
+    );
+    const flipped = { ...session, target: { ...session.target, values } };
+    for (const method of ['normalise', 'rls', 'scratch'] as const) {
+      const straight = await calibrate(method);
+      const against = await calibrate(method, flipped);
+      // The same outputs beside the truth and beside its opposite.
+      for (const of of ['candidate', 'baseline'] as const) {
+        const rOf = (result: SessionCalibration): readonly number[] =>
+          (of === 'baseline' ? result.baseline : result.candidate.scores).metrics.pearsonR;
+        expectClose(
+          rOf(against).map((r) => -r),
+          rOf(straight),
+          () => 1e-6,
+        );
+        expect(Math.abs(rOf(straight)[0])).toBeGreaterThan(0.01);
+      }
+      const changes = ({ candidate: { model } }: SessionCalibration): unknown => model.tensors;
+      // In the end a readout learns from all.
+      if (method === 'rls') expect(changes(against)).not.toEqual(changes(straight));
+    }
+  });
+
+  it('refuses sessions that nothing can be learned from', async () => {
+    const constant = {
+      ...session,
+      target: { ...session.target, values: session.target.values.map(() => 0.1) },
+    };
+    const silent = { ...session, features: new Float32Array(session.features.length) };
+    const short = simulatedSession(8, 7);
+    for (const method of ['full', 'readout'] as const) {
+      expect((await betzErrorOfAsync(() => calibrate(method, constant))).code).toBe('CAL_TARGET_CONSTANT');
+      expect((await betzErrorOfAsync(() => calibrate(method, silent))).code).toBe('CAL_FEATURES_CONSTANT');
+      expect((await betzErrorOfAsync(() => calibrate(method, short))).code).toBe('CAL_SESSION_TOO_SHORT');
+    }
+  });
+
+  it('does not adapt kinds that are fitted in closed form', async () => {
+    const closed = {
+      ...randomModel(kalman, { inputCount: 18, outputCount: 2 }, {}, 1),
+      output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
+    };
+    closed.features.channelLabels = session.channels.map(({ label }) => label);
+    for (const method of ['readout', 'rls', 'read-in', 'lora', 'full', 'scratch'] as const) {
+      const error = await betzErrorOfAsync(() => calibrateSession(closed, session, { method }, host));
+      expect(error).toMatchObject({ code: 'CAL_METHOD_UNSUPPORTED', value: method });
+    }
+  });
+
+  it.each(['full', 'read-in', 'scratch'] as const)(
+    '%s: closes its threads when it is stopped between steps',
+    async (method) => {
+      let open = 0;
+      let runs = 0;
+      const stopping: CalibrationHost = {
+        ...host,
+        makePool: async (...args) => {
+          const pool = await host.makePool(...args);
+          open++;
+          return {
+            threadCount: pool.threadCount,
+            run: (...step) => {
+              runs++;
+              return pool.run(...step);
+            },
+            close: () => {
+              open--;
+              pool.close();
+            },
+          };
+        },
+        yieldToHost: () => (runs < 3 ? Promise.resolve() : Promise.reject(new Error('stopped'))),
+      };
+      const before = structuredClone(base);
+      await expect(calibrate(method, session, stopping)).rejects.toThrow('stopped');
+      expect({ open, runs }).toEqual({ open: 0, runs: 3 });
+      expect(base).toEqual(before);
+    },
+  );
+});

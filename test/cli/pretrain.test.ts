@@ -1,0 +1,217 @@
+/** `betz pretrain`, `betz calibrate --model` and `betz bench calibration`, on tiny simulated days. */
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { parseDays } from '../../src/cli/simulated-days.ts';
+import { readModelFile } from '../../src/host/model-store.ts';
+import { failureOf, inFolder, jsonOf, listing, startCli } from '../support/cli.ts';
+import type { CliResult } from '../support/cli.ts';
+import { writeSmallRecording } from '../support/cli-files.ts';
+import { runHere } from '../support/cli-in-process.ts';
+import { temporaryFolder } from '../support/recording-folder.ts';
+
+const accuracy = z.strictObject({ x: z.number(), y: z.number(), mean: z.number() });
+const pretrainReport = z.strictObject({
+  decoder: z.literal('gru'),
+  latents: z.int(),
+  steps: z.int(),
+  bestStep: z.int(),
+  trainSeconds: z.number().positive(),
+  heldOutR2: z.array(z.strictObject({ recording: z.string(), r2Mean: z.number() })),
+  out: z.string(),
+});
+const sessionReport = z.strictObject({
+  decoder: z.literal('gru'),
+  method: z.string(),
+  session: z.string(),
+  seconds: z.number(),
+  tried: z.array(
+    z.strictObject({ method: z.string(), fitSeconds: z.number().nonnegative(), heldOutR2: accuracy }),
+  ),
+  heldOutR2: accuracy,
+  inServiceR2: accuracy,
+  baselineR2: accuracy,
+  betterBlocks: z.strictObject({ better: z.int(), of: z.int() }),
+  later: z.strictObject({ seconds: z.number(), r2: accuracy, inServiceR2: accuracy.nullable() }).nullable(),
+  out: z.string(),
+});
+
+const TINY = [
+  '--source',
+  'simulated',
+  '--channels',
+  '12',
+  '--seconds',
+  '12',
+  '--steps',
+  '20',
+  '--threads',
+  '1',
+];
+const PRETRAIN = ['pretrain', ...TINY, '--days', '0-1', '--set', 'hiddenCount=8'];
+const folder = temporaryFolder();
+const core = join(folder, 'core.safetensors');
+const calibrate = (...args: string[]): Promise<CliResult> =>
+  runHere(['calibrate', '--model', core, '--threads', '1', ...args], folder);
+let pretrained: CliResult;
+beforeAll(async () => {
+  pretrained = await runHere([...PRETRAIN, '--out', core, '--json']);
+});
+
+describe('betz pretrain', () => {
+  it('writes a core with a read-in for every session, and reports it', () => {
+    expect(pretrained.code, pretrained.stderr).toBe(0);
+    const report = pretrainReport.parse(jsonOf(pretrained));
+    expect(report).toMatchObject({ latents: 12, steps: 20, out: core });
+    expect(report.heldOutR2.map(({ recording }) => recording)).toEqual([
+      'simulated array, seed 1, day 0',
+      'simulated array, seed 1, day 1',
+    ]);
+    const { model } = readModelFile(core);
+    expect(model).toMatchObject({ kind: 'gru', config: { hiddenCount: 8 }, shape: { inputCount: 12 } });
+    expect(model.sessions).toHaveLength(1);
+    expect(existsSync(`${core}.checkpoint`)).toBe(false);
+  });
+
+  it('leaves a checkpoint at Ctrl-C, does not start anew by mistake, and goes on to the same model', () =>
+    inFolder(async (cwd) => {
+      const slow = [...PRETRAIN, '--set', 'hiddenCount=256', '--seed', '4'];
+      const args = [...slow, '--out', 'm'];
+      const running = startCli(args, cwd);
+      await running.printed(/pretraining gru on 2 sessions \d+ %/);
+      running.kill('SIGINT');
+      const stopped = await running.done;
+      expect(failureOf(stopped)).toMatchObject({
+        code: 'CFG_INTERRUPTED',
+        tip: expect.stringContaining('--resume') as string,
+      });
+      expect(listing(cwd)).toEqual(['m.checkpoint']);
+      expect(failureOf(await runHere(args, cwd))).toMatchObject({ code: 'CFG_USAGE' });
+      const foreign = await runHere([...args, '--latents', '5', '--resume'], cwd);
+      expect(failureOf(foreign).code).toBe('CAL_CHECKPOINT_FOREIGN');
+      const resumed = await runHere([...args, '--resume'], cwd);
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(resumed.stdout).toMatch(/^gru pretrained on 2 sessions in .* \(20 steps\)\n/);
+      expect(listing(cwd)).toEqual(['m']);
+      expect((await runHere([...slow, '--out', 'whole'], cwd)).code).toBe(0);
+      const tensorsOf = (name: string): unknown => readModelFile(join(cwd, name)).model.tensors;
+      expect(tensorsOf('m')).toEqual(tensorsOf('whole'));
+    }));
+
+  it.each([
+    [['--source', 'simulated', '--recording', 'a.mat'], 'CFG_USAGE'],
+    [['--source', 'udp'], 'CFG_USAGE'],
+    [['--recording', 'a.mat', '--days', '0'], 'CFG_USAGE'],
+    [[], 'CFG_USAGE'],
+    [['--recording', 'a.mat'], 'LOG_FILE_MISSING'],
+    [
+      ['--source', 'simulated', '--decoder', 'wiener', '--days', '0', '--seconds', '12'],
+      'CAL_METHOD_UNSUPPORTED',
+    ],
+    [[...TINY, '--days', '0', '--resume'], 'DEC_MODEL_FILE_MISSING'],
+  ])('refuses %j', (args, code) =>
+    inFolder(async (cwd) => {
+      expect(failureOf(await runHere(['pretrain', '--out', 'm', ...args], cwd)).code).toBe(code);
+      expect(listing(cwd)).toEqual([]);
+    }),
+  );
+
+  it('takes days as ranges and lists, each once', () => {
+    expect(parseDays('0-2, 5')).toEqual([0, 1, 2, 5]);
+    for (const wrong of ['3-1', '1,3-2', '1-2-3', '1,1', '0-100', 'x', ''])
+      expect(() => parseDays(wrong), wrong).toThrow();
+  });
+});
+
+describe('betz calibrate --model', () => {
+  it.each(['readout', 'read-in', 'auto'])(
+    '%s: brings the core to another day, and reports it',
+    async (method) => {
+      const before = readFileSync(core);
+      const day = [...TINY, '--day', '8', '--method', method, '--out', `${method}.safetensors`];
+      const result = await calibrate(...day, '--json');
+      expect(result.code, result.stderr).toBe(0);
+      const report = sessionReport.parse(jsonOf(result));
+      expect(report).toMatchObject({ seconds: 12, session: 'simulated array, seed 1, day 8' });
+      expect(report.tried.map((each) => each.method)).toEqual(
+        method === 'auto' ? ['readout', 'read-in'] : [method],
+      );
+      expect(report.later).toMatchObject({ seconds: 120 });
+      expect(report.heldOutR2.mean).toBeCloseTo((report.heldOutR2.x + report.heldOutR2.y) / 2, 9);
+      const { model } = readModelFile(join(folder, report.out));
+      expect(model.provenance).toMatchObject({
+        method: report.method,
+        replaces: 'core.safetensors',
+        replacesSha256: readModelFile(core).hash,
+      });
+      expect(readFileSync(core).equals(before)).toBe(true);
+    },
+  );
+
+  it('names the model after the one before it and the method, and shows it to people', async () => {
+    const { code, stdout } = await calibrate(...TINY, '--day', '1', '--method', 'readout');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^gru calibrated by readout on 12 s of simulated array, seed 1, day 1 in /);
+    expect(stdout).toMatch(/\nmodel written to .*core-readout\.safetensors\n$/);
+    expect(existsSync(join(folder, 'core-readout.safetensors'))).toBe(true);
+  });
+
+  it.each([
+    [['--source', 'simulated', '--recording', 'a.mat'], 'CFG_USAGE'],
+    [['--source', 'udp'], 'CFG_USAGE'],
+    [[], 'CFG_USAGE'],
+    [['--recording', 'a.mat', '--day', '1'], 'CFG_USAGE'],
+    [['--recording', 'a.mat'], 'LOG_FILE_MISSING'],
+    [[...TINY, '--method', 'magic'], 'CFG_USAGE'],
+    [[...TINY, '--decoder', 'gru'], 'CFG_USAGE'],
+    [[...TINY, '--seeds', '2'], 'CFG_USAGE'],
+    [[...TINY, '--seconds', '5'], 'CAL_SESSION_TOO_SHORT'],
+  ])('refuses %j', async (args, code) => {
+    const before = listing(folder);
+    expect(failureOf(await calibrate(...args)).code).toBe(code);
+    expect(listing(folder)).toEqual(before);
+  });
+
+  it('does not replace the model in service, and needs one', async () => {
+    copyFileSync(core, join(folder, 'copy.safetensors'));
+    const result = await calibrate(...TINY, '--out', './core.safetensors');
+    expect(result.code).not.toBe(0);
+    expect(failureOf(result).message).toContain('the new model would replace the one in service');
+    const before = readFileSync(join(folder, 'copy.safetensors'));
+    expect(readFileSync(core).equals(before)).toBe(true);
+    const missing = await runHere(['calibrate', '--model', join(folder, 'none'), ...TINY]);
+    expect(failureOf(missing).code).toBe('DEC_MODEL_FILE_MISSING');
+    for (const option of [
+      ['--method', 'readout'],
+      ['--seconds', '10'],
+      ['--day', '1'],
+    ])
+      expect(failureOf(await runHere(['calibrate', '--recording', 'a.mat', ...option])).code).toBe(
+        'CFG_USAGE',
+      );
+  });
+});
+
+describe('betz bench calibration', () => {
+  it('scores every method on a recording', async () => {
+    const recording = join(folder, 'small.mat');
+    writeSmallRecording(recording, { binCount: 1000 });
+    const args = ['--recording', recording, '--decoder', 'gru', '--set', 'hiddenCount=4', '--seeds', '1'];
+    const methods = ['--methods', 'normalise,readout', '--seconds', '8', '--threads', '1', '--json'];
+    const result = await runHere(['bench', 'calibration', ...args, ...methods]);
+    expect(result.code, result.stderr).toBe(0);
+    const row = z.object({ method: z.string(), seconds: z.number(), r2: z.number(), seed: z.literal(1) });
+    const { rows } = z.object({ rows: z.array(row) }).parse(jsonOf(result));
+    expect(rows.map(({ method, seconds }) => `${method} ${seconds}`)).toEqual([
+      'none 0',
+      'ridge 8',
+      'normalise 8',
+      'readout 8',
+      'ridge 10',
+      'full 10',
+    ]);
+    const r2 = new Map(rows.map((each) => [each.method, each.r2]));
+    expect(r2.get('full')).toBeGreaterThan(0.1);
+  }, 30_000);
+});
