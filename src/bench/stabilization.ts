@@ -13,6 +13,7 @@ import { fitReference, latentsOf, stabilize } from '../calibration/stabilize.ts'
 import type { DroppedChannel, StabilizerReference } from '../calibration/stabilize.ts';
 import type { BinnedRecording, Recording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
+import { latentRecording } from '../calibration/calibrate-latents.ts';
 import { parseConfig } from '../decoders/parse-config.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import type { RecordedInstability } from '../recording/recorded-instability.ts';
@@ -167,11 +168,7 @@ async function trainOnLatents(
   { config = {}, stepCount, host }: StabilizationBenchOptions,
 ): Promise<Model> {
   const kind = findDecoderKind(kindName);
-  const channels = Array.from({ length: reference.factors.latentCount }, (_, l) => ({
-    label: `latent ${l + 1}`,
-    unit: '1',
-  }));
-  const latents = { ...calibration, channels, features: latentsOf(reference.factors, calibration.features) };
+  const latents = latentRecording(calibration, reference);
   const settings = { seed, ...(stepCount === undefined ? {} : { stepCount }) };
   // The last fifth of the calibration trials, which `splitBins` would hold out for a report, is for choosing; all are learned from.
   const { fit, test } = splitBins(latents.binCount);
@@ -190,7 +187,7 @@ async function trainOnLatents(
   return {
     ...parts,
     kind: kind.name,
-    features: { name: 'spikeCounts', smoothing, channelLabels: channels.map(({ label }) => label) },
+    features: { name: 'spikeCounts', smoothing, channelLabels: latents.channels.map(({ label }) => label) },
     output: { name, labels, unit },
     binMs: latents.binMs,
     provenance: { recording: latents.name },

@@ -13,6 +13,7 @@ import type { GradientHost } from './calibrate-gradient.ts';
 import { fitKalman } from './closed-form-kalman.ts';
 import { fitWiener } from './closed-form-wiener.ts';
 import { decodeRange } from './decode-range.ts';
+import { latentTask } from './calibrate-latents.ts';
 import { layoutParameters } from './step-plan.ts';
 import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
@@ -31,6 +32,8 @@ export interface CalibrationOptions {
   config?: Readonly<Record<string, unknown>>;
   /** Of the training, for kinds that are trained by gradient. */
   training?: Partial<TrainingOptions>;
+  /** Decode this many latents of the channels, so that `stabilize` can bring the model to another day; default: the channels. */
+  latentCount?: number;
   /** The ridge baseline, where a calibration on the same recording has found it before. */
   baseline?: DecodingMetrics;
   onProgress?: (progress: TrainingProgress) => void;
@@ -57,6 +60,21 @@ const NS_PER_S = 1e9;
 
 /** @throws BetzError CAL_*, DEC_KIND_UNKNOWN, DEC_CONFIG_INVALID */
 export async function calibrate(
+  recording: BinnedRecording,
+  { latentCount, ...options }: CalibrationOptions,
+  host: CalibrationHost,
+): Promise<Calibration> {
+  if (latentCount === undefined) return calibrateChannels(recording, options, host);
+  const splits = splitBins(recording.binCount);
+  const seed = options.training?.seed ?? 1;
+  const { latents, toChannels } = latentTask(recording, splits.fit, options.kind, { latentCount, seed });
+  // Of the channels: the latents' own would flatter the decoder.
+  const baseline = options.baseline ?? ridgeBaseline(recording, splits, host);
+  const calibration = await calibrateChannels(latents, { ...options, baseline }, host);
+  return { ...calibration, model: toChannels(calibration.model) };
+}
+
+async function calibrateChannels(
   recording: BinnedRecording,
   options: CalibrationOptions,
   host: CalibrationHost,

@@ -27,6 +27,7 @@ interface CalibrateOptions {
   binMs?: number;
   set?: Record<string, unknown>;
   steps?: number;
+  latents?: number;
   seed: number;
   seeds?: number;
   threads?: number;
@@ -71,6 +72,11 @@ export function calibrateCommand(): Command {
       'training steps in all, for decoders trained by gradient (default: by the amount of data)',
       parsePositiveInteger,
     )
+    .option(
+      '--latents <count>',
+      'decode this many latents of the channels, so that the model can be stabilised another day (10 is usual)',
+      parsePositiveInteger,
+    )
     .option('--seed <number>', 'of initial weights, batches and dropout', parseCount, 1)
     .option(
       '--seeds <count>',
@@ -98,7 +104,7 @@ async function runCalibrate(options: CalibrateOptions | SessionCommandOptions): 
 function isForSession(options: CalibrateOptions | SessionCommandOptions): options is SessionCommandOptions {
   const foreign =
     'model' in options
-      ? ['decoder', 'set', 'seeds', 'binMs']
+      ? ['decoder', 'set', 'seeds', 'binMs', 'latents']
       : ['method', 'seconds', 'source', 'day', 'channels', 'rank', 'report'];
   const given = Object.entries(options).find(([name]) => foreign.includes(name));
   const flag = given?.[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -137,6 +143,7 @@ async function runNewCalibration(options: CalibrateOptions): Promise<void> {
         kind: decoder,
         config: options.set ?? {},
         training: options.steps === undefined ? {} : { stepCount: options.steps },
+        ...(options.latents === undefined ? {} : { latentCount: options.latents }),
       },
       Array.from({ length: options.seeds ?? 1 }, (_, i) => seed + i),
       interrupt.signal,
@@ -209,7 +216,7 @@ function reportLines(
 /** Options of gradient training mean nothing to a fit in closed form: say so instead of ignoring them. */
 function refuseForeignOptions(options: CalibrateOptions, kind: DecoderKind): void {
   if (kind.training === 'gradient') return;
-  for (const name of ['steps', 'seeds'] as const) {
+  for (const name of ['steps', 'seeds', 'latents'] as const) {
     if (options[name] === undefined) continue;
     throw usageError(
       `--${name} means nothing to a ${kind.name} decoder`,

@@ -10,6 +10,8 @@ import { NO_AUGMENTATION } from '../augmentation.ts';
 import { calibrateByGradient } from '../calibrate-gradient.ts';
 import type { CalibrationHost } from '../calibrate.ts';
 import { expectMovement } from '../normalisation.ts';
+import { stabilizeModel } from '../stabilize-model.ts';
+import type { UnlabelledCounts } from '../stabilize.ts';
 import type { TrainingOptions, TrainingProgress } from '../training.ts';
 import { fineTune } from './fine-tune.ts';
 import type { FineTuneSettings } from './fine-tune.ts';
@@ -32,8 +34,10 @@ import type { BlockScores } from './session-scores.ts';
 
 /** What can be learned from a session, from the quickest on. */
 const SUPERVISED_METHODS = ['readout', 'rls', 'read-in', 'lora', 'full', 'scratch'] as const;
-/** `normalise` only moves the features' z-scores, without labels; `auto` tries what suits the amount of data. */
-export const SESSION_METHODS = [...SUPERVISED_METHODS, 'normalise', 'auto'] as const;
+/**
+ * Without labels: `normalise` only moves the features' z-scores, `stabilize` aligns the latents of a model that has them. `auto` tries what suits the amount of data.
+ */
+export const SESSION_METHODS = [...SUPERVISED_METHODS, 'normalise', 'stabilize', 'auto'] as const;
 export type SessionMethod = (typeof SESSION_METHODS)[number];
 
 export interface SessionOptions {
@@ -142,6 +146,12 @@ async function fitBy(task: Task, method: SessionMethod): Promise<Fitted> {
   switch (method) {
     case 'normalise':
       return { model: prepared, scores: score(task, prepared) };
+    case 'stabilize': {
+      const { model } = stabilizeModel(task.base, unlabelled(task.recording), {
+        seed: task.options.seed ?? 1,
+      });
+      return { model, scores: score(task, model) };
+    }
     case 'scratch':
       return fitFromScratch(task);
     case 'readout':
@@ -265,16 +275,18 @@ async function fitByGradient(task: Task, method: 'read-in' | 'lora' | 'full'): P
 async function fitFromScratch(task: Task): Promise<Fitted> {
   const { base, recording, blocks, options, host } = task;
   const kind = findDecoderKind(base.kind);
-  const fit = onlySegments(recording, blocks.fit);
   if (kind.training !== 'gradient') throw unsupported(base.kind, 'scratch');
-  const trainEnd = Math.floor(fit.binCount * 0.85);
+  // In this order, so that what is held out is what choices are made by.
+  const gathered = onlySegments(recording, [...blocks.fit, ...blocks.heldOut]);
+  const trainEnd = blocks.fit.reduce((sum, { startBin, endBin }) => sum + endBin - startBin, 0);
+  const whole = { startBin: 0, endBin: gathered.binCount };
   const result = await calibrateByGradient(
-    fit,
+    gathered,
     {
       train: { startBin: 0, endBin: trainEnd },
-      validation: { startBin: trainEnd, endBin: fit.binCount },
-      fit: { startBin: 0, endBin: fit.binCount },
-      test: { startBin: fit.binCount, endBin: fit.binCount },
+      validation: { startBin: trainEnd, endBin: gathered.binCount },
+      fit: whole,
+      test: whole,
     },
     kind,
     kind.configSchema.parse({ ...base.config, inputDropout: undefined }),
@@ -293,7 +305,12 @@ async function fitFromScratch(task: Task): Promise<Fitted> {
     binMs: recording.binMs,
     provenance: {},
   };
-  return { model, scores: score(task, model), learningCurve: result.trained.checks };
+  const chosen = { ...model, tensors: result.trained.tensors };
+  return { model, scores: score(task, chosen), learningCurve: result.trained.checks };
+}
+
+function unlabelled({ features, channels }: BinnedRecording): UnlabelledCounts {
+  return { counts: features, channelLabels: channels.map(({ label }) => label) };
 }
 
 function scoreInService(task: Task): BlockScores {

@@ -24,8 +24,11 @@ export function prepareForSession(base: Model, recording: BinnedRecording): Mode
   }
   const readIn = readInFor(base, matches);
   const sessions = base.readIn === undefined ? [] : [...(base.sessions ?? []), sessionOf(base, base.readIn)];
+  const rest = { ...base };
+  // What it keeps of its day of calibration is of other channels.
+  if (!isIdentity(matches, base.features.channelLabels.length)) delete rest.stabilizer;
   return {
-    ...base,
+    ...rest,
     shape: { ...base.shape, inputCount: channelLabels.length },
     normalisation,
     features: { ...base.features, channelLabels },
@@ -138,7 +141,7 @@ export function expectGradientKind(model: Model, method: string): void {
     `a '${model.kind}' model cannot be calibrated by '${method}'`,
     {
       value: method,
-      tip: 'This kind is fitted anew in closed form: use --method scratch.',
+      tip: 'This kind is fitted anew in closed form: use `betz calibrate --decoder`.',
     },
   );
 }

@@ -1,0 +1,54 @@
+/** A decoder of latents, which can be brought to another day without labels (stabilize-model.ts). */
+import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { findDecoderKind } from '../decoders/registry.ts';
+import { fitReference, latentsOf } from './stabilize.ts';
+import type { StabilizerReference } from './stabilize.ts';
+import { modelOfLatents } from './stabilize-model.ts';
+import type { BinRange } from './splits.ts';
+
+export interface LatentTask {
+  /** The same recording, its channels being the latents. */
+  latents: BinnedRecording;
+  /** What was trained on `latents`, as a decoder of the channels that keeps the day of calibration. */
+  toChannels(model: Model): Model;
+}
+
+/**
+ * @param range the bins that factors are found in
+ * @throws BetzError CAL_METHOD_UNSUPPORTED, CAL_STABILIZE_*, CAL_FEATURES_CONSTANT
+ */
+export function latentTask(
+  recording: BinnedRecording,
+  range: BinRange,
+  kindName: string,
+  options: { latentCount: number; seed: number },
+): LatentTask {
+  if (findDecoderKind(kindName).ends === undefined) {
+    throw new BetzError('CAL_METHOD_UNSUPPORTED', `a '${kindName}' decoder has no read-in for latents`, {
+      value: kindName,
+      tip: 'Choose a kind that is trained by gradient, for example gru.',
+    });
+  }
+  const channelLabels = recording.channels.map(({ label }) => label);
+  const width = channelLabels.length;
+  const counts = recording.features.subarray(range.startBin * width, range.endBin * width);
+  const reference = fitReference({ counts, channelLabels }, options);
+  return {
+    latents: latentRecording(recording, reference),
+    toChannels: (model) => modelOfLatents(model, reference, counts),
+  };
+}
+
+/** The recording with the reference's latents for channels. */
+export function latentRecording(
+  recording: BinnedRecording,
+  { factors }: StabilizerReference,
+): BinnedRecording {
+  const channels = Array.from({ length: factors.latentCount }, (_, l) => ({
+    label: `latent ${l + 1}`,
+    unit: '1',
+  }));
+  return { ...recording, channels, features: latentsOf(factors, recording.features) };
+}
