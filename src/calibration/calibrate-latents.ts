@@ -12,7 +12,7 @@ export interface LatentTask {
   /** The same recording, its channels being the latents. */
   latents: BinnedRecording;
   /** What was trained on `latents`, as a decoder of the channels that keeps the day of calibration. */
-  toChannels(model: Model): Model;
+  toChannels: (model: Model) => Model;
 }
 
 /**

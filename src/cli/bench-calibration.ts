@@ -39,6 +39,8 @@ interface CalibrationBenchOptions {
   json?: true;
 }
 
+/** All that a pretrained model can be calibrated by. */
+const METHODS = SESSION_METHODS.filter((method) => method !== 'stabilize');
 const KINDS = decoderKinds.filter(({ ends }) => ends !== undefined).map(({ name }) => name);
 
 export function benchCalibrationCommand(): Command {
@@ -60,9 +62,7 @@ export function benchCalibrationCommand(): Command {
     .option('--training-days <count>', 'simulated: days to pretrain on', parsePositiveInteger, 8)
     .option('--training-seconds <seconds>', 'simulated: of each', parsePositive, 240)
     .option('--session-seconds <seconds>', 'simulated: of the whole new day', parsePositive, 600)
-    .option('--methods <list>', SESSION_METHODS.join(', '), namesParser(SESSION_METHODS, 'method'), [
-      ...SESSION_METHODS,
-    ])
+    .option('--methods <list>', METHODS.join(', '), namesParser(METHODS, 'method'), [...METHODS])
     .option('--seconds <list>', 'seconds of data', parsePositiveIntegers, [15, 30, 60, 120])
     .option('--seed <number>', 'of array and training', parseCount, 1)
     .option('--seeds <count>', 'this many seeds, --seed and those after it', parsePositiveInteger, 3)

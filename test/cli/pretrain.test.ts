@@ -32,7 +32,17 @@ const sessionReport = z.strictObject({
   heldOutR2: accuracy,
   inServiceR2: accuracy,
   baselineR2: accuracy,
-  betterBlocks: z.strictObject({ better: z.int(), of: z.int() }),
+  verdict: z.strictObject({
+    decision: z.enum(['use', 'useWithCare', 'keep', 'collectAgain']),
+    sentence: z.string(),
+    gain: z.number(),
+    betterBlocks: z.int(),
+    gainOverBaseline: z.number(),
+    betterBlocksThanBaseline: z.int(),
+    blockCount: z.int(),
+    besideBaseline: z.string(),
+    rule: z.string(),
+  }),
   later: z.strictObject({ seconds: z.number(), r2: accuracy, inServiceR2: accuracy.nullable() }).nullable(),
   out: z.string(),
 });
