@@ -80,7 +80,7 @@ function referenceOf({ stabilizer, features, kind }: Model): StabilizerReference
   if (stabilizer === undefined) {
     throw new BetzError('CAL_STABILIZE_REFERENCE', `this '${kind}' model keeps no latents to align to`, {
       value: kind,
-      tip: 'Train the model on latents, or calibrate with labels.',
+      tip: 'Calibrate one with `betz calibrate --latents 10`, or calibrate with labels.',
     });
   }
   const { means, loadings, privateVariances } = stabilizer;

@@ -18,7 +18,7 @@ import { version } from '../host/version.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
-import { openBinnedRecording } from './open-data.ts';
+import { openSessionForModel } from './open-data.ts';
 import { startProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
@@ -172,7 +172,7 @@ function openSession(
   for (const [name, value] of Object.entries({ day, channels })) {
     if (value !== undefined) throw usageError(`--${name} is for --source simulated`, value, 'Leave it out.');
   }
-  const whole = openBinnedRecording(path, { target: options.target ?? base.output.name, binMs: base.binMs });
+  const whole = openSessionForModel(path, base, options.target);
   const bins = Math.min(whole.binCount, Math.round(((seconds ?? Infinity) * 1000) / whole.binMs));
   const part = (startBin: number, endBin: number): BinnedRecording =>
     onlySegments(whole, clipSegments(whole.segments, { startBin, endBin }));

@@ -1,6 +1,6 @@
 /** Recording files as the commands use them. */
 import { BetzError } from '../core/errors.ts';
-import type { BinnedRecording } from '../core/recording.ts';
+import type { BinnedRecording, Recording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { binRecording } from '../recording/bin-recording.ts';
 import { openRecording } from '../recording/open-recording.ts';
@@ -32,6 +32,19 @@ export function openForModel(path: string, model: Model, targetName = model.outp
       { value: channelCount, tip: 'Use a model that was calibrated on this array, or calibrate one.' },
     );
   }
+  return binForModel(recording, model, targetName);
+}
+
+/** Opens a session's recording in the model's bins, whatever its channels are. @throws BetzError DEC_BIN_MISMATCH, LOG_* */
+export function openSessionForModel(
+  path: string,
+  model: Model,
+  targetName = model.output.name,
+): BinnedRecording {
+  return binForModel(openRecording(path), model, targetName);
+}
+
+function binForModel(recording: Recording, model: Model, targetName: string): BinnedRecording {
   try {
     return binRecording(recording, { targetName, binMs: model.binMs });
   } catch (cause) {
