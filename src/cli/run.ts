@@ -1,6 +1,4 @@
 /** `betz run`: decodes a source live, calibrating first when no model is given. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
@@ -8,13 +6,13 @@ import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelFile } from '../host/model-store.ts';
 import { assertStatePathWritable, readStateFile, writeStateFile } from '../host/state-store.ts';
 import { version } from '../host/version.ts';
-import { AppendFile } from '../recording/append-file.ts';
+import type { LiveCalibration } from '../runtime/live-calibration.ts';
 import { RecordingSink } from '../runtime/recording-sink.ts';
 import { Session } from '../runtime/session.ts';
 import type { SessionSummary } from '../runtime/session-summary.ts';
 import type { Sink } from '../runtime/sink.ts';
+import { parseMethod } from './calibrate-session.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
-import { DefaultFolder } from './default-folder.ts';
 import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import type { Interrupt } from './interrupt.ts';
@@ -26,14 +24,19 @@ import {
   parsePositiveInteger,
   parseSpeed,
 } from './option-parsers.ts';
+import { assertRecordingPathFree, chooseRecordPath } from './record-path.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
+import { calibrationLines, calibrationReport, checkCalibration, makeCalibration } from './run-calibration.ts';
+import type { RunCalibrationOptions } from './run-calibration.ts';
 import { chooseSource } from './run-source.ts';
 import type { RunSource, RunSourceOptions } from './run-source.ts';
 import { SessionDisplay } from './session-display.ts';
 import { eventText, summaryLines } from './session-text.ts';
 
-interface RunOptions extends RunSourceOptions {
+interface RunOptions extends RunSourceOptions, RunCalibrationOptions {
   model?: string;
+  recording?: string;
+  seed: number;
   decoder?: string;
   /** A path, or false for --no-record. */
   record?: string | false;
@@ -92,6 +95,14 @@ export function runCommand(): Command {
     )
     .option('--seed <number>', 'of the simulation and of calibration', parseCount, 1)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
+    .option(
+      '--calibrate <seconds>',
+      'bring --model to this session while it runs, from this much of its data',
+      parsePositive,
+    )
+    .option('--method <name>', 'of --calibrate (default: auto), as in `betz calibrate`', parseMethod)
+    .option('--auto-promote', 'put the calibrated decoder into service when it is better')
+    .option('--candidate-out <file>', 'write the calibrated model there when it is better')
     .option('--plain', 'one line a second instead of the live view')
     .option('--json', 'print one JSON object on stdout at the end')
     .addHelpText(
@@ -101,7 +112,8 @@ Examples:
   $ betz run                                     calibrate on a simulated array, then decode it live
   $ betz run --recording data.mat --model model.safetensors --from 80% --speed max --json
   $ betz run --model model.safetensors --save-state morning.state      and after a pause:
-  $ betz run --model model.safetensors --load-state morning.state`,
+  $ betz run --model model.safetensors --load-state morning.state
+  $ betz run --model model.safetensors --day 30 --calibrate 60 --auto-promote`,
     )
     .action(runRun);
 }
@@ -110,6 +122,7 @@ async function runRun(options: RunOptions): Promise<void> {
   refuseBesideModel(options);
   refuseWithoutModel(options);
   refuseStateInPlaceOf(options);
+  checkCalibration(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
   const source = chooseSource(options, loaded?.model);
@@ -119,9 +132,18 @@ async function runRun(options: RunOptions): Promise<void> {
     if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
     if (options.saveState !== undefined) assertStatePathWritable(options.saveState);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
-    const summary = await runSession(options, source, model, recordPath, interrupt);
+    const calibration = makeCalibration(options, model.model, model.hash);
+    const summary = await runSession(options, source, model, recordPath, interrupt, calibration);
     const files = { recording: recordPath ?? null, state: options.saveState ?? null };
-    if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, ...files })}\n`);
+    if (options.json) {
+      const { labels } = model.model.output;
+      const story =
+        calibration === undefined
+          ? {}
+          : { calibration: calibrationReport(calibration.account(), labels, options.candidateOut ?? null) };
+      process.stdout.write(`${JSON.stringify({ ...summary, ...files, ...story })}\n`);
+    }
+    if (calibration?.proposalError !== undefined) throw calibration.proposalError;
   } finally {
     interrupt.dispose();
     folder?.removeIfUnused();
@@ -167,6 +189,7 @@ async function runSession(
   { model, bytes, hash }: LoadedModel,
   recordPath: string | undefined,
   interrupt: Interrupt,
+  calibration?: LiveCalibration,
 ): Promise<SessionSummary> {
   const { loadState, saveState } = options;
   const modelName = options.model ?? `${model.kind}, calibrated for this run`;
@@ -186,6 +209,7 @@ async function runSession(
       }),
     );
   }
+  if (calibration !== undefined) sinks.push(calibration);
   const session = await Session.start({
     source: source.worker,
     modelBytes: bytes,
@@ -203,7 +227,11 @@ async function runSession(
       if (text !== undefined) display.tell(text);
     },
   });
-  const stop = (): void => void session.stop().catch(() => undefined); // `done` has the error
+  calibration?.attach(session);
+  const stop = (): void => {
+    calibration?.cancel('the session was stopped');
+    session.stop().catch(() => undefined); // `done` has the error
+  };
   if (interrupt.signal.aborted) stop();
   interrupt.signal.addEventListener('abort', stop);
   interrupt.tellBy((text) => {
@@ -215,6 +243,8 @@ async function runSession(
     display.close();
     const stream = options.json === undefined ? process.stdout : process.stderr;
     stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`); // told even if the state cannot be saved
+    if (calibration !== undefined)
+      stream.write(`${calibrationLines(calibration.account(), options.candidateOut).join('\n')}\n`);
     if (saveState !== undefined && session.sealedState !== undefined) {
       writeStateFile(saveState, session.sealedState);
       stream.write(`state     ${saveState}\n`);
@@ -256,21 +286,4 @@ function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOption
   if (recording !== undefined) refuseReplacing(recording, saveState, 'the state would replace the recording');
   if (typeof record === 'string')
     refuseReplacing(record, saveState, 'the state would replace the session recording');
-}
-
-/** What is decoded live is recorded unless told otherwise; a computation at full speed only when told to. */
-function chooseRecordPath({ record, speed }: RunOptions): { recordPath?: string; folder?: DefaultFolder } {
-  if (record === false || (record === undefined && speed === 'max')) return {};
-  if (record !== undefined) return { recordPath: record };
-  const folder = new DefaultFolder('recordings');
-  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
-  const pathOf = (suffix: string): string => join(folder.path, `${time}Z${suffix}.mcap`);
-  let recordPath = pathOf('');
-  for (let count = 2; existsSync(recordPath); count++) recordPath = pathOf(`-${count}`);
-  return { folder, recordPath };
-}
-
-/** Asked before a calibration, so that it is not lost to a typing error. @throws BetzError LOG_* */
-async function assertRecordingPathFree(path: string): Promise<void> {
-  await (await AppendFile.create(path, false)).discard();
 }

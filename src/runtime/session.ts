@@ -129,9 +129,10 @@ export class Session {
       const relay: { tell: (event: SessionEvent) => void } = { tell: () => undefined };
       // Last of all, so that a session that cannot start leaves no file behind.
       for (const sink of sinks) {
-        const queue = new SinkQueue(sink, (failed, error) => {
+        const tellFailure = (failed: Sink, error: Error): void => {
           relay.tell({ kind: 'sinkFailed', sink: failed.name, error });
-        });
+        };
+        const queue = new SinkQueue(sink, tellFailure, sink.queueRecords);
         await queue.open({
           source: options.sourceName ?? sourceData.kind,
           model: options.modelName ?? model.kind,

@@ -73,6 +73,8 @@ export interface SessionDescription {
 
 export interface Sink {
   readonly name: string;
+  /** Records that may wait for this sink; default: about 20 s of them. */
+  readonly queueRecords?: number;
   /** Called once, before data flow. A sink that cannot begin ends the start of the session with its error. */
   open(description: SessionDescription): void | Promise<void>;
   /** The next one is handed over when this one is done. */

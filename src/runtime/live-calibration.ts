@@ -1,0 +1,242 @@
+/**
+ * Calibration of the decoder of a running session: collects bins with their behaviour, fits in a thread of its own, judges, and
+ * proposes the candidate, or puts it into service at once. A sink, because it needs what sinks get; what goes wrong is a state
+ * with a reason, and never an error in the session.
+ */
+import type { SessionCalibration, SessionMethod } from '../calibration/session/calibrate-session.ts';
+import { Guardrails } from '../calibration/session/guardrails.ts';
+import type { CalibrationState, Transition } from '../calibration/session/guardrails.ts';
+import { verdictOf } from '../calibration/session/report-verdict.ts';
+import type { Verdict } from '../calibration/session/report-verdict.ts';
+import { sessionProvenance } from '../calibration/session/session-provenance.ts';
+import type { SessionOrigin } from '../calibration/session/session-provenance.ts';
+import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import { RunningMetrics } from '../core/running-metrics.ts';
+import type { RunningAccuracy } from '../core/running-metrics.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { encodeModel } from '../decoders/model-file.ts';
+import { modelHash } from '../host/model-store.ts';
+import { LiveBins } from './live-bins.ts';
+import type { Session } from './session.ts';
+import { SessionFit } from './session-fit.ts';
+import type { BinRecord, SessionDescription, Sink, TimedEvent } from './sink.ts';
+
+export interface LiveCalibrationOptions {
+  /** The decoder in service. */
+  base: Model;
+  /** Of data to collect. */
+  seconds: number;
+  method: SessionMethod;
+  /** For the provenance of the candidate, with the seed of the fit. */
+  origin: SessionOrigin;
+  /** Promote a candidate that is proposed without asking. */
+  autoPromote?: boolean;
+  onTransition?: (transition: Transition) => void;
+  /** Given the model file of a candidate when it is proposed. What it throws is kept in `proposalError`. */
+  onProposal?: (candidate: Uint8Array) => void;
+  /** Another file of the fit thread than our own, to test what happens when it dies. */
+  fitWorkerUrl?: URL;
+}
+
+/** What a live calibration has come to. */
+export interface LiveCalibrationAccount {
+  states: readonly Transition[];
+  /** Absent until a candidate was judged. */
+  verdict?: Verdict;
+  /** What the candidate was made by; `auto` names what it chose. */
+  method?: SessionMethod;
+  fitSeconds?: number;
+  /** First bin that the candidate decoded, where it was promoted. */
+  promotedBin?: number;
+  /** Of every decoder that was in service, by its number: 0 is the one that the session began with. */
+  accuracy: readonly (RunningAccuracy & { generation: number })[];
+}
+
+export class LiveCalibration implements Sink {
+  readonly name = 'calibration';
+  /** A session that is not paced waits for the fit; the shorter the queue, the sooner the candidate decodes. */
+  readonly queueRecords = 256;
+  /** Of `onProposal`. */
+  proposalError: Error | undefined;
+  private readonly options: LiveCalibrationOptions;
+  private readonly rails: Guardrails;
+  private readonly metrics = new Map<number, RunningMetrics>();
+  private readonly bins: LiveBins;
+  private session: Session | undefined;
+  private isPaced = false;
+  private seconds = 0;
+  private fit: SessionFit | undefined;
+  private ending: Promise<void> | undefined;
+  private calibration: SessionCalibration | undefined;
+  private verdict: Verdict | undefined;
+  private candidateHash: string | undefined;
+  private promotedBin: number | undefined;
+
+  constructor(options: LiveCalibrationOptions) {
+    const { base, seconds, onTransition } = options;
+    this.options = options;
+    this.rails = new Guardrails(`collecting ${seconds} s of data`, onTransition);
+    this.bins = new LiveBins(base, Math.round((seconds * 1000) / base.binMs));
+  }
+
+  /** The session whose decoder is to be replaced; once it has started. */
+  attach(session: Session): void {
+    this.session = session;
+  }
+
+  get state(): CalibrationState {
+    return this.rails.state;
+  }
+
+  account(): LiveCalibrationAccount {
+    const { calibration, verdict, promotedBin } = this;
+    return {
+      states: [...this.rails.history],
+      ...(verdict === undefined ? {} : { verdict }),
+      ...(calibration === undefined
+        ? {}
+        : { method: calibration.candidate.method, fitSeconds: calibration.candidate.fitSeconds }),
+      ...(promotedBin === undefined ? {} : { promotedBin }),
+      accuracy: [...this.metrics].flatMap(([generation, metrics]) => {
+        const accuracy = metrics.read();
+        return accuracy === undefined ? [] : [{ generation, ...accuracy }];
+      }),
+    };
+  }
+
+  /** At any time; once it is decided it does nothing. The decoder in service stays. */
+  cancel(reason = 'cancelled'): void {
+    if (!this.rails.allows('cancelled')) return;
+    this.rails.advance('cancelled', this.seconds, reason);
+    this.fit?.cancel();
+  }
+
+  /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED */
+  open({ truth, output, isTruthComparable, isPaced }: SessionDescription): void {
+    this.isPaced = isPaced;
+    if (truth === undefined || !isTruthComparable || truth.name !== output.name) {
+      throw new BetzError(
+        'CAL_TRUTH_MISSING',
+        `the source does not say what '${output.name}' really is, so there is nothing to calibrate on`,
+        {
+          value: truth?.name ?? 'no behaviour',
+          tip: 'Use a source with that behaviour: the simulated array, or a recording that has it (--target).',
+        },
+      );
+    }
+    const { kind, features } = this.options.base;
+    if (features.smoothing === 0) return;
+    throw new BetzError('CAL_METHOD_UNSUPPORTED', `a '${kind}' decoder cannot be calibrated while it runs`, {
+      value: kind,
+      tip: 'Record, and use `betz calibrate --decoder` for kinds that are fitted in closed form.',
+    });
+  }
+
+  /** Unpaced, the session waits here for the fit, or it would be over before it. */
+  write(record: BinRecord): void | Promise<void> {
+    this.seconds = ((record.binIndex + 1) * this.options.base.binMs) / 1000;
+    this.measure(record);
+    if (this.state !== 'collecting') return;
+    this.bins.take(record);
+    if (!this.bins.isFull) return;
+    this.rails.advance('fitting', this.seconds, `${this.options.seconds} s are collected`);
+    this.ending = this.run(this.bins.recording(`live, to ${this.seconds} s`));
+    if (!this.isPaced) return this.ending;
+  }
+
+  writeEvent({ event }: TimedEvent): void {
+    if (event.kind === 'promoted' && event.modelHash === this.candidateHash) {
+      if (!this.rails.allows('promoted')) return;
+      this.promotedBin = event.binIndex;
+      this.rails.advance('promoted', this.atBin(event.binIndex), `in service from bin ${event.binIndex} on`);
+    } else if (event.kind === 'rolledBack' && this.rails.allows('rolledBack')) {
+      const why = event.reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
+      this.rails.advance(
+        'rolledBack',
+        this.atBin(event.binIndex),
+        `from bin ${event.binIndex} on the decoder before is in service again: ${why}`,
+      );
+    }
+  }
+
+  lostRecords(): number {
+    return 0;
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'collecting')
+      this.cancel(`the session ended with ${this.bins.seconds} of ${this.options.seconds} s`);
+    else if (this.state !== 'proposed') this.cancel('the session ended first');
+    await this.ending;
+  }
+
+  private atBin(binIndex: number): number {
+    return (binIndex * this.options.base.binMs) / 1000;
+  }
+
+  private measure({ generation, truth, output }: BinRecord): void {
+    let metrics = this.metrics.get(generation);
+    if (metrics === undefined) {
+      metrics = new RunningMetrics(truth.length);
+      this.metrics.set(generation, metrics);
+    }
+    metrics.update(truth, output);
+  }
+
+  /** Never rejects. */
+  private async run(recording: BinnedRecording): Promise<void> {
+    const { base, method, origin, fitWorkerUrl } = this.options;
+    try {
+      this.fit = new SessionFit(
+        base,
+        recording,
+        { method, seed: origin.seed },
+        fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl },
+      );
+      const calibration = await this.fit.done;
+      if (this.state !== 'fitting') return; // cancelled
+      this.evaluate(recording, calibration);
+    } catch (error) {
+      if (!this.rails.allows('failed')) return;
+      const code = error instanceof BetzError ? error.code : 'CAL_FIT_WORKER_DIED';
+      this.rails.fail(code, this.seconds, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private evaluate(recording: BinnedRecording, calibration: SessionCalibration): void {
+    const { base, origin } = this.options;
+    const { candidate, inService, baseline } = calibration;
+    this.calibration = calibration;
+    this.rails.advance(
+      'evaluating',
+      this.seconds,
+      `fitted by ${candidate.method} in ${candidate.fitSeconds.toFixed(1)} s`,
+    );
+    this.verdict = verdictOf(candidate.scores, inService, baseline);
+    const provenance = sessionProvenance(base, recording, calibration, origin);
+    const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
+    this.candidateHash = modelHash(bytes);
+    this.rails.decide(this.verdict, this.seconds);
+    if (this.state !== 'proposed') return;
+    try {
+      this.options.onProposal?.(bytes);
+    } catch (error) {
+      this.proposalError = error instanceof Error ? error : new Error(String(error));
+    }
+    if (this.options.autoPromote === true) void this.promote(bytes);
+  }
+
+  /** The event of the session says when; here only what is refused. */
+  private async promote(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.session?.promote(bytes);
+    } catch (error) {
+      if (!this.rails.allows('rejected')) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof BetzError && error.code === 'IPC_SESSION_ENDED')
+        this.cancel('the session ended first');
+      else this.rails.advance('rejected', this.seconds, reason);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** A session calibration in a thread of its own, so that the thread that hands out decoded bins never waits for it. */
+import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { compiledUrl } from '../host/compiled.ts';
+import type { FitMessage, FitOptions, FitProgress, FitWorkerData } from './session-fit-messages.ts';
+import { WorkerHost } from './worker-host.ts';
+
+const DIED = 'CAL_FIT_WORKER_DIED';
+/** A step takes some 10 ms, scoring some 100: one that has not heard by then is ended. */
+const CANCEL_TIMEOUT_MS = 1500;
+/** Of the objects; weights and training memory are allocated outside, and are limited by the kernels. */
+const LIMITS = { maxOldGenerationSizeMb: 512 };
+
+export interface SessionFitOptions {
+  onProgress?: (progress: FitProgress) => void;
+  /** Another worker file than our own, to test what happens when it dies. */
+  workerUrl?: URL;
+}
+
+export class SessionFit {
+  /**
+   * Rejects with those of `calibrateSession`, CAL_FIT_CANCELLED or CAL_FIT_WORKER_DIED. Settles when the thread has ended,
+   * either way.
+   */
+  readonly done: Promise<SessionCalibration>;
+  private readonly worker: WorkerHost<FitMessage>;
+  private readonly flag = new Int32Array(new SharedArrayBuffer(4));
+  private timer: NodeJS.Timeout | undefined;
+
+  /** Begins at once. @param recording copied: it may be changed afterwards */
+  constructor(
+    base: Model,
+    recording: BinnedRecording,
+    options: FitOptions,
+    { onProgress, workerUrl = compiledUrl('runtime/session-fit-worker.js') }: SessionFitOptions = {},
+  ) {
+    const data: FitWorkerData = { base, recording, options, cancel: this.flag };
+    this.worker = new WorkerHost<FitMessage>(workerUrl, data, DIED, LIMITS);
+    this.worker.onMessage = (message) => {
+      if (message.kind === 'progress') onProgress?.(message.progress);
+    };
+    this.done = this.result();
+    this.done.catch(() => undefined); // whoever awaits it gets the error; nobody has to
+  }
+
+  /** Takes effect before the next training step. Idempotent; after the end it does nothing. */
+  cancel(): void {
+    Atomics.store(this.flag, 0, 1);
+    this.timer ??= setTimeout(() => void this.worker.terminate(), CANCEL_TIMEOUT_MS);
+    this.timer.unref();
+  }
+
+  private get isCancelled(): boolean {
+    return Atomics.load(this.flag, 0) === 1;
+  }
+
+  private async result(): Promise<SessionCalibration> {
+    try {
+      const { calibration } = await this.worker.waitFor('done');
+      if (this.isCancelled) throw cancelledError();
+      return calibration;
+    } catch (error) {
+      if (!(error instanceof BetzError) || error.code !== DIED) throw error;
+      if (this.isCancelled) throw cancelledError();
+      throw new BetzError(DIED, `the fit ended unexpectedly: ${String(error.value)}`, {
+        value: error.value,
+        tip: 'The decoder in service stays as it is. Calibrate again; if it happens again, report it as a bug.',
+        cause: error,
+      });
+    } finally {
+      await this.worker.close(CANCEL_TIMEOUT_MS);
+      clearTimeout(this.timer);
+    }
+  }
+}
+
+/** Also where the result came while it was being cancelled: nobody wants it. */
+function cancelledError(): BetzError {
+  return new BetzError('CAL_FIT_CANCELLED', 'the fit was cancelled', {
+    tip: 'The decoder in service stays as it is.',
+  });
+}

@@ -1,0 +1,110 @@
+/** `betz run --calibrate`: what is refused before anything runs, and the story that is told at the end. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findDecoderKind } from '../../src/decoders/registry.ts';
+import { readModelFile, writeModelFile } from '../../src/host/model-store.ts';
+import { jsonOf, runCli, startCli } from '../support/cli.ts';
+import { shakenModel } from '../support/decoder-models.ts';
+
+const CHANNELS = 96;
+let folder = '';
+let model = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'betz-run-calibration-'));
+  model = join(folder, 'random.model');
+  const shape = { inputCount: CHANNELS, outputCount: 2 };
+  const random = shakenModel(findDecoderKind('gru'), shape, { hiddenCount: 64 }, 1);
+  const channelLabels = Array.from({ length: CHANNELS }, (_, i) => `electrode ${i + 1}`);
+  writeModelFile(model, {
+    ...random,
+    binMs: 20,
+    features: { name: 'spikeCounts', smoothing: 0, channelLabels },
+    output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
+  });
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const run = (...options: string[]): string[] => [
+  'run',
+  ...['--model', model, '--channels', String(CHANNELS), '--no-record'],
+  ...options,
+];
+const fast = (...options: string[]): string[] =>
+  run('--speed', 'max', '--duration', '70', '--json', '--calibrate', '30', '--method', 'readout', ...options);
+
+interface Story {
+  state: string;
+  states: { state: string }[];
+  promotedBin: number | null;
+  r2ByGeneration: { generation: number; bins: number; r2: { mean: number } }[];
+  candidateOut: string | null;
+}
+
+describe('betz run --calibrate', () => {
+  it('promotes, and tells of the states, the bin and the R2 before and after; the candidate is a file', async () => {
+    const out = join(folder, 'candidate.model');
+    const result = await runCli(fast('--auto-promote', '--candidate-out', out), folder);
+    expect(result.code, result.stderr).toBe(0);
+    const story = jsonOf(result)['calibration'] as Story;
+    expect(story.states.map(({ state }) => state)).toEqual([
+      'collecting',
+      'fitting',
+      'evaluating',
+      'proposed',
+      'promoted',
+    ]);
+    const [before, after] = story.r2ByGeneration;
+    expect(before.bins).toBe(story.promotedBin);
+    expect(before.bins + after.bins).toBe(3500);
+    expect(after.r2.mean).toBeGreaterThan(before.r2.mean + 0.1);
+    for (const { state } of story.states.slice(1))
+      expect(result.stderr).toMatch(new RegExp(`calibration .*${state}: `));
+    expect(result.stderr).toContain(`from bin ${story.promotedBin}`);
+    expect(story.candidateOut).toBe(out);
+    expect(readModelFile(out).model.provenance).toMatchObject({ method: 'readout', seconds: 30 });
+  });
+
+  it('only proposes without --auto-promote', async () => {
+    const out = join(folder, 'proposed.model');
+    const result = await runCli(fast('--candidate-out', out), folder);
+    const story = jsonOf(result)['calibration'] as Story;
+    expect(story).toMatchObject({ state: 'proposed', promotedBin: null, candidateOut: out });
+    expect(story.r2ByGeneration.map(({ generation }) => generation)).toEqual([0]);
+    expect(result.stderr).toContain(`candidate written to ${out}`);
+    expect(existsSync(out)).toBe(true);
+  });
+
+  it('ends whole with Ctrl-C', async () => {
+    const cli = startCli(run('--calibrate', '600', '--auto-promote', '--json'), folder);
+    await cli.printed(/^00:01/m);
+    cli.kill('SIGINT');
+    const result = await cli.done;
+    expect(result.code).toBe(0);
+    const story = jsonOf(result)['calibration'] as Story;
+    expect(story.states.map(({ state }) => state)).toEqual(['collecting', 'cancelled']);
+  });
+
+  it.each<[string, string, (out: string) => string[]]>([
+    ['CFG_USAGE', 'needs --model', () => ['run', '--calibrate', '10', '--auto-promote', '--json']],
+    ['CFG_USAGE', 'nowhere', () => run('--calibrate', '10', '--json')],
+    ['CFG_USAGE', '--method', () => run('--method', 'full', '--json')],
+    ['CFG_USAGE', '--auto-promote', () => run('--auto-promote', '--json')],
+    ['CFG_USAGE', '--candidate-out', (out) => run('--candidate-out', out, '--json')],
+    ['CFG_USAGE', 'replace', () => run('--calibrate', '10', '--candidate-out', model, '--json')],
+    [
+      'DEC_MODEL_FILE_UNWRITABLE',
+      'no model can be written',
+      (out) => run('--calibrate', '10', '--candidate-out', join(out, 'none', 'x'), '--json'),
+    ],
+  ])('refuses with %s: %s', async (code, text, args) => {
+    const result = await runCli(args(join(folder, 'refused')), folder);
+    expect(result.code).not.toBe(0);
+    const { error } = jsonOf(result) as { error: { code: string; message: string } };
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(text);
+  });
+});

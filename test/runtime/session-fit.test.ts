@@ -1,0 +1,102 @@
+/** A calibration in a thread of its own: the same result, and every way in which it can end early. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
+import type { BinnedRecording } from '../../src/core/recording.ts';
+import type { Model } from '../../src/decoders/decoder.ts';
+import { findDecoderKind } from '../../src/decoders/registry.ts';
+import { createCalibrationHost } from '../../src/host/calibration-host.ts';
+import { SessionFit } from '../../src/runtime/session-fit.ts';
+import { shakenModel } from '../support/decoder-models.ts';
+import { linearRecording } from '../support/linear-recording.ts';
+import { betzErrorOfAsync } from '../support/recording-errors.ts';
+import { runningWorkerCount, workerScript } from '../support/workers.ts';
+
+const CHANNELS = 8;
+const recording = linearRecording({ binCount: 400, channelCount: CHANNELS, seed: 3 });
+const base = baseFor(recording);
+
+afterEach(() => {
+  expect(runningWorkerCount(), 'threads left').toBe(0);
+});
+
+function baseFor({ binMs, channels, target: { name, labels, unit } }: BinnedRecording): Model {
+  const shape = { inputCount: channels.length, outputCount: 2 };
+  const model = shakenModel(findDecoderKind('gru'), shape, { hiddenCount: 32 }, 1);
+  return {
+    ...model,
+    binMs,
+    features: { name: 'spikeCounts', smoothing: 0, channelLabels: channels.map(({ label }) => label) },
+    output: { name, labels, unit },
+  };
+}
+
+describe('a fit in a thread of its own', () => {
+  it.each(['readout', 'full'] as const)(
+    'by %s gives what the same fit gives in this thread',
+    async (method) => {
+      const options = { method, seed: 2, training: { stepCount: 8, batchCount: 4 } };
+      const steps: number[] = [];
+      const fit = new SessionFit(base, recording, options, { onProgress: ({ step }) => steps.push(step) });
+      const result = await fit.done;
+      const expected = await calibrateSession(base, recording, options, createCalibrationHost(1));
+      expect(result.candidate.model).toEqual(expected.candidate.model);
+      expect(result.candidate.scores).toEqual(expected.candidate.scores);
+      expect(result.inService).toEqual(expected.inService);
+      expect(result.baseline).toEqual(expected.baseline);
+      expect(steps).toEqual(method === 'full' ? [1, 2, 3, 4, 5, 6, 7, 8] : []);
+    },
+  );
+
+  it('ends within a step when it is cancelled', async () => {
+    const steps: number[] = [];
+    let cancelledAt = 0;
+    const fit = new SessionFit(
+      base,
+      recording,
+      { method: 'full', training: { stepCount: 100_000, batchCount: 4 } },
+      {
+        onProgress: ({ step }) => {
+          steps.push(step);
+          if (step !== 5) return;
+          cancelledAt = performance.now();
+          fit.cancel();
+          fit.cancel();
+        },
+      },
+    );
+    expect((await betzErrorOfAsync(() => fit.done)).code).toBe('CAL_FIT_CANCELLED');
+    // By itself: one that is ended from outside takes 1.5 s.
+    expect(performance.now() - cancelledAt).toBeLessThan(1200);
+    expect(steps.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it('is ended when it does not hear that it is cancelled', async () => {
+    const fit = new SessionFit(base, recording, { method: 'full' }, { workerUrl: workerScript('for (;;);') });
+    fit.cancel();
+    expect((await betzErrorOfAsync(() => fit.done)).code).toBe('CAL_FIT_CANCELLED');
+  });
+
+  it.each([
+    ['throws', 'throw new Error("out of luck")', 'out of luck'],
+    ['exits', 'process.exit(3)', 'exit code 3'],
+  ])('rejects when its thread %s', async (_, code, reason) => {
+    const fit = new SessionFit(base, recording, { method: 'full' }, { workerUrl: workerScript(code) });
+    const error = await betzErrorOfAsync(() => fit.done);
+    expect(error.code).toBe('CAL_FIT_WORKER_DIED');
+    expect(error.message).toContain(reason);
+    expect(error.tip).toContain('in service stays');
+  });
+
+  it.each<[string, BinnedRecording]>([
+    ['CAL_SESSION_TOO_SHORT', linearRecording({ binCount: 60, channelCount: CHANNELS, seed: 3 })],
+    [
+      'CAL_TARGET_CONSTANT',
+      { ...recording, target: { ...recording.target, values: new Float32Array(recording.binCount * 2) } },
+    ],
+    ['CAL_FEATURES_CONSTANT', { ...recording, features: new Float32Array(recording.features.length) }],
+    ['DEC_BIN_MISMATCH', { ...recording, binMs: 40 }],
+  ])('rejects with %s', async (code, bad) => {
+    const fit = new SessionFit(base, bad, { method: 'readout' });
+    expect((await betzErrorOfAsync(() => fit.done)).code).toBe(code);
+  });
+});
