@@ -1,5 +1,6 @@
 /** `betz bench`: measured figures, each with the machine and the method beside it. */
 import { Command } from 'commander';
+import { benchBackgroundCommand } from './bench-background.ts';
 import { benchCalibrationCommand } from './bench-calibration.ts';
 import { benchDriftCommand } from './bench-drift.ts';
 import { benchClosedLoopCommand } from './bench-closed-loop.ts';
@@ -14,6 +15,7 @@ export function benchCommand(): Command {
       'after',
       '\nExamples:\n  $ betz bench latency --hidden 256 --seconds 10\n  $ betz bench training --decoder all --rounds 5',
     )
+    .addCommand(benchBackgroundCommand())
     .addCommand(benchCalibrationCommand())
     .addCommand(benchDriftCommand())
     .addCommand(benchLatencyCommand())
