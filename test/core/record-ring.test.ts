@@ -25,7 +25,7 @@ describe('RecordRing', () => {
     publish(producer, 2);
     expect(consumer.queuedCount()).toBe(2);
     const slot = consumer.peek();
-    expect([...slot!.header, ...slot!.features, ...slot!.output, ...slot!.truth]).toEqual(Array(16).fill(1));
+    expect([...slot!.header, ...slot!.features, ...slot!.output, ...slot!.truth]).toEqual(Array(17).fill(1));
     consumer.release();
     expect(consumer.peek()?.header[0]).toBe(2);
   });
