@@ -34,7 +34,7 @@ export interface GradientCalibration {
 }
 
 /** Settings that suited every recording tried (docs/bench.md). The number of steps follows from the amount of data. */
-const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount' | 'refitStepCount'> = {
+export const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount' | 'refitStepCount'> = {
   batchCount: 32,
   windowBins: 100,
   warmUpBins: 10,
@@ -50,7 +50,7 @@ const PASS_COUNT = 215;
 const STEP_COUNT_MIN = 100;
 const STEP_COUNT_MAX = 2000;
 /** Steps of the second cycle, as a share of all. */
-const REFIT_SHARE = 0.138;
+export const REFIT_SHARE = 0.138;
 
 /** Steps of both cycles that the caller did not set: the first takes as many as `passCount` passes over the training part do. */
 function defaultStepCount(passCount: number, trainBins: number, binsPerStep: number): number {

@@ -2,8 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
 import { calibrate } from '../../src/calibration/calibrate.ts';
 import type { Calibration } from '../../src/calibration/calibrate.ts';
+import { latentTask } from '../../src/calibration/calibrate-latents.ts';
 import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
 import { decodeSession, scoreBlocks } from '../../src/calibration/session/session-scores.ts';
+import { splitBins } from '../../src/calibration/splits.ts';
 import { decodeModel, encodeModel } from '../../src/decoders/model-file.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { loadKernels } from '../../src/host/load-kernels.ts';
@@ -51,6 +53,19 @@ describe('a decoder of latents', () => {
     expect(candidate.scores.metrics.r2Mean).toBeGreaterThan(inService.metrics.r2Mean + 0.1);
     expect(candidate.model.tensors).toEqual(model.tensors);
     expect(decodeModel(encodeModel(candidate.model))).toEqual(candidate.model);
+  });
+
+  it('finds its latents without a look at what it is tested on', () => {
+    const { fit } = splitBins(recording.binCount);
+    const firstTestValue = fit.endBin * 24;
+    const other = {
+      ...recording,
+      features: recording.features.map((count, i) => (i < firstTestValue ? count : 5 - count)),
+    };
+    const [one, two] = [recording, other].map((each) =>
+      latentTask(each, fit, 'gru', { latentCount: 4, seed: 1 }).latents.features.slice(0, fit.endBin * 4),
+    );
+    expect(two).toEqual(one);
   });
 
   it('is what stabilising takes, and only kinds with a read-in can be', async () => {

@@ -6,21 +6,13 @@
 import { BetzError } from '../../core/errors.ts';
 import type { BinnedRecording } from '../../core/recording.ts';
 import { Rng } from '../../core/rng.ts';
-import type {
-  DecoderKind,
-  Model,
-  Normalisation,
-  ReadIn,
-  TensorData,
-  Tensors,
-} from '../../decoders/decoder.ts';
+import type { DecoderKind, Model, ReadIn, TensorData, Tensors } from '../../decoders/decoder.ts';
 import { parseConfig } from '../../decoders/parse-config.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
 import { NO_AUGMENTATION } from '../augmentation.ts';
 import type { Augmentation } from '../augmentation.ts';
 import type { CalibrationHost } from '../calibrate.ts';
-import { columnMoments, expectMovement, fitNormalisation } from '../normalisation.ts';
-import type { BinRange } from '../splits.ts';
+import { REFIT_SHARE, TRAINING_DEFAULTS } from '../calibrate-gradient.ts';
 import { readInNames } from '../step-plan.ts';
 import type { StepPlan } from '../step-plan.ts';
 import { refitDecoder, trainDecoder } from '../training.ts';
@@ -31,9 +23,11 @@ import type {
   TrainingOptions,
   TrainingProgress,
 } from '../training.ts';
-import { clipSegments, windowBinsFor, WindowSampler } from '../training-windows.ts';
+import { clipSegments, windowBinsFor } from '../training-windows.ts';
 import type { BatchSampler } from '../training-windows.ts';
-import { sessionData, ShiftedSampler } from './fine-tune.ts';
+import { sessionData } from './fine-tune.ts';
+import { prepareSessions, SessionsSampler, shareRows } from './pretraining-sessions.ts';
+import type { PretrainingSession } from './pretraining-sessions.ts';
 import { decodeSession, scoreBlocks } from './session-scores.ts';
 
 export interface PretrainOptions {
@@ -60,23 +54,11 @@ export interface Pretraining {
   trainSeconds: number;
 }
 
-const TRAINING_DEFAULTS: Omit<TrainingOptions, 'stepCount' | 'refitStepCount'> = {
-  batchCount: 32,
-  windowBins: 100,
-  warmUpBins: 10,
-  peakRate: 4e-3,
-  weightDecay: 0.02,
-  clipNorm: 1,
-  checkCount: 4,
-  seed: 1,
-};
 const LATENT_COUNT = 48;
 /** How often the first cycle goes over all sessions together: they differ, so fewer passes than over a single one. */
 const PASS_COUNT = 50;
 const STEP_COUNT_MIN = 300;
 const STEP_COUNT_MAX = 3000;
-const REFIT_SHARE = 0.138;
-const TRAIN_SHARE = 0.85;
 /** As another day might have recorded it, so that the core learns little that a day can take away. */
 const AUGMENTATION: Augmentation = {
   ...NO_AUGMENTATION,
@@ -192,94 +174,6 @@ function hintsOf({ trainingHints = {} }: DecoderKind): Partial<TrainingOptions> 
   return hints;
 }
 
-interface Session {
-  recording: BinnedRecording;
-  train: BinRange;
-  validation: BinRange;
-  normalisation: Normalisation;
-}
-
-function prepareSessions(recordings: readonly BinnedRecording[]): Session[] {
-  const sessions = recordings.map((recording) => {
-    const { binCount, features, target, channels, name } = recording;
-    const trainEnd = Math.floor(binCount * TRAIN_SHARE);
-    if (binCount < BIN_COUNT_MIN) throw tooShort(name, binCount);
-    const train = { startBin: 0, endBin: trainEnd };
-    const validation = { startBin: trainEnd, endBin: binCount };
-    expectMovement(target, validation);
-    return {
-      recording,
-      train,
-      validation,
-      normalisation: fitNormalisation(features, channels.length, target, train),
-    };
-  });
-  const outputs = pooledOutputs(sessions);
-  return sessions.map((session) => ({ ...session, normalisation: { ...session.normalisation, ...outputs } }));
-}
-
-const BIN_COUNT_MIN = 200;
-
-/** Mean and deviation of the behaviour over the training parts of all sessions: the readout is one. */
-function pooledOutputs(sessions: readonly Session[]): {
-  outputMean: Float32Array;
-  outputScale: Float32Array;
-} {
-  const width = sessions[0].recording.target.labels.length;
-  const parts = sessions.map(({ recording, train }) => ({
-    count: train.endBin - train.startBin,
-    ...columnMoments(recording.target.values, width, train),
-  }));
-  const total = parts.reduce((sum, { count }) => sum + count, 0);
-  const weighted = (of: (part: (typeof parts)[number], d: number) => number): Float64Array =>
-    Float64Array.from({ length: width }, (_, d) =>
-      parts.reduce((sum, part) => sum + (part.count / total) * of(part, d), 0),
-    );
-  const means = weighted(({ means: each }, d) => each[d]);
-  const variances = weighted((part, d) => part.deviations[d] ** 2 + (part.means[d] - means[d]) ** 2);
-  return { outputMean: Float32Array.from(means), outputScale: Float32Array.from(variances, Math.sqrt) };
-}
-
-/** Rows in proportion to the sessions' bins, one at least. */
-function shareRows(
-  batchCount: number,
-  recordings: readonly BinnedRecording[],
-): { channelCount: number; rowCount: number }[] {
-  const total = recordings.reduce((sum, { binCount }) => sum + binCount, 0);
-  const rowCounts = recordings.map(({ binCount }) =>
-    Math.max(1, Math.floor((binCount / total) * batchCount)),
-  );
-  const given = (): number => rowCounts.reduce((sum, count) => sum + count, 0);
-  for (let i = 0; given() < batchCount; i = (i + 1) % rowCounts.length) rowCounts[i]++;
-  while (given() > batchCount) rowCounts[rowCounts.indexOf(Math.max(...rowCounts))]--;
-  return recordings.map(({ channels }, i) => ({ channelCount: channels.length, rowCount: rowCounts[i] }));
-}
-
-/** Every row of the batch from its own session. */
-class SessionsSampler implements BatchSampler {
-  private readonly parts: readonly { sampler: ShiftedSampler; starts: Int32Array }[];
-
-  constructor(
-    { sessions = [], windowBins }: StepPlan,
-    segments: readonly (readonly { startBin: number; endBin: number }[])[],
-    shiftBins: number,
-  ) {
-    this.parts = sessions.map(({ rowCount }, i) => ({
-      sampler: new ShiftedSampler(new WindowSampler(segments[i], windowBins + 2 * shiftBins), shiftBins),
-      starts: new Int32Array(rowCount),
-    }));
-  }
-
-  sample(rng: Rng, starts: Int32Array): void {
-    let row = 0;
-    for (const part of this.parts) {
-      part.sampler.sample(rng, part.starts);
-      starts.set(part.starts, row);
-      row += part.starts.length;
-    }
-  }
-}
-
 /** The core as its authors do it; read-ins as PyTorch's linear layer, uniform in +-1/sqrt(channels). */
 function initialise(kind: DecoderKind, plan: StepPlan): Tensors {
   const rng = new Rng(plan.seed);
@@ -300,7 +194,7 @@ function initialise(kind: DecoderKind, plan: StepPlan): Tensors {
 function assemble(
   kind: DecoderKind,
   plan: StepPlan,
-  sessions: readonly Session[],
+  sessions: readonly PretrainingSession[],
   tensors: Tensors,
   session: number,
 ): Model {
@@ -368,11 +262,4 @@ function expectAlike(recordings: readonly BinnedRecording[], kind: DecoderKind):
     `'${first.name}' has ${describe(first)}, and '${other.name}' has ${describe(other)}`,
     { value: other.name, tip: 'Sessions share one core: give all the same behaviour and bin width.' },
   );
-}
-
-function tooShort(name: string, binCount: number): BetzError {
-  return new BetzError('CAL_RECORDING_TOO_SHORT', `'${name}' has ${binCount} bins: too few to pretrain on`, {
-    value: binCount,
-    tip: `Leave it out, or record at least ${BIN_COUNT_MIN} bins; some minutes are usual.`,
-  });
 }

@@ -5,6 +5,7 @@
 import { BetzError } from '../../core/errors.ts';
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model, ReadIn, SessionReadIn } from '../../decoders/decoder.ts';
+import { precisionOf } from '../../decoders/quantise-model.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
 import { columnMoments } from '../normalisation.ts';
 
@@ -135,6 +136,12 @@ function moveScores(
 
 /** @throws BetzError CAL_METHOD_UNSUPPORTED */
 export function expectGradientKind(model: Model, method: string): void {
+  if (precisionOf(model) === 'int8') {
+    throw new BetzError('CAL_METHOD_UNSUPPORTED', `an int8 model cannot be calibrated by '${method}'`, {
+      value: 'int8',
+      tip: 'Calibrate the float32 model that it was made from, then quantise the result.',
+    });
+  }
   if (findDecoderKind(model.kind).ends !== undefined) return;
   throw new BetzError(
     'CAL_METHOD_UNSUPPORTED',

@@ -11,6 +11,7 @@ import { decodeSession, scoreBlocks } from '../../../src/calibration/session/ses
 import type { Model } from '../../../src/decoders/decoder.ts';
 import { kalman } from '../../../src/decoders/kalman/index.ts';
 import { decodeModel, encodeModel } from '../../../src/decoders/model-file.ts';
+import { quantiseModel } from '../../../src/decoders/quantise-model.ts';
 import { createCalibrationHost } from '../../../src/host/calibration-host.ts';
 import { loadKernels } from '../../../src/host/load-kernels.ts';
 import { expectClose } from '../../support/cases.ts';
@@ -94,6 +95,39 @@ describe('calibrateSession', () => {
       expect(whole(result.candidate.model)).toBeGreaterThan(whole(unlabelled.candidate.model) + 0.02);
     },
   );
+
+  it.each(['readout', 'rls'] as const)(
+    '%s: learns from the held-out blocks too, once they have judged',
+    async (method) => {
+      const first = await calibrate(method);
+      const { values, labels } = session.target;
+      const moved = values.slice();
+      for (const { startBin, endBin } of first.blocks.heldOut)
+        for (let i = startBin * labels.length; i < endBin * labels.length; i++) moved[i] *= 1.001; // no other choice
+      const second = await calibrate(method, { ...session, target: { ...session.target, values: moved } });
+      expect(second.candidate.model.tensors['readout.weight'].data).not.toEqual(
+        first.candidate.model.tensors['readout.weight'].data,
+      );
+    },
+  );
+
+  it('refuses an int8 model, whose rounded weights are no place to begin', async () => {
+    const int8 = quantiseModel(base);
+    const error = await betzErrorOfAsync(() =>
+      calibrateSession(
+        int8,
+        withChannels(
+          session,
+          base.features.channelLabels
+            .map((label) => session.channels.findIndex((c) => c.label === label))
+            .filter((i) => i >= 0),
+        ),
+        { method: 'readout', training: QUICK },
+        host,
+      ),
+    );
+    expect(error).toMatchObject({ code: 'CAL_METHOD_UNSUPPORTED', value: 'int8' });
+  });
 
   it('read-in leaves the core alone, and readout all but the readout', async () => {
     const readIn = (await calibrate('read-in')).candidate.model;

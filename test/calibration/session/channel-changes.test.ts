@@ -70,6 +70,17 @@ describe('changes of channels', () => {
     ]);
   });
 
+  it('does not take the noise of a rare spike for a change', () => {
+    const featureMean = base.normalisation.featureMean.slice();
+    const featureScale = base.normalisation.featureScale.slice();
+    featureMean[active] = 12 / before.binCount;
+    featureScale[active] = 1 / Math.sqrt(featureMean[active]);
+    const rare = { ...base, normalisation: { ...base.normalisation, featureMean, featureScale } };
+    const spikes = (count: number): BinnedRecording => changed(active, (_, bin) => (bin < count ? 1 : 0));
+    const stateOf = (count: number): string => channelChanges(rare, spikes(count))[active].state;
+    expect([stateOf(20), stateOf(7), stateOf(60)]).toEqual(['unchanged', 'unchanged', 'rate rose']);
+  });
+
   it('gives rates in Hz, and the factor between them', () => {
     const [change] = channelChanges(
       base,

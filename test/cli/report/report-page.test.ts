@@ -79,6 +79,7 @@ describe('the page about a calibration', () => {
   });
 
   it('goes through JSON and is the same', () => {
+    expect([trained.schema, trained.version]).toEqual(['betz.sessionReport', 1]);
     const read = JSON.parse(JSON.stringify(trained)) as SessionReport;
     expect(reportPage(read)).toBe(page);
   });
