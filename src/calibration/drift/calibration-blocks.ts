@@ -49,9 +49,10 @@ export class CalibrationBlocks {
   /** Longest stretch of bins in which a channel did not change. [channelCount] */
   longestStill(): number[] {
     const statistics = new ChannelStatistics(this.channelCount);
+    statistics.share[0] = 1;
     const longest = new Array<number>(this.channelCount).fill(0);
     for (const bin of this.bins) {
-      statistics.update(this.features, bin * this.channelCount, 1);
+      statistics.update(this.features, bin * this.channelCount);
       for (let c = 0; c < longest.length; c++) longest[c] = Math.max(longest[c], statistics.stillBins[c]);
     }
     return longest;
@@ -161,7 +162,8 @@ export class CalibrationBlocks {
   private channelStatistics(bins: Int32Array): ChannelStatistics {
     const statistics = new ChannelStatistics(this.channelCount);
     bins.forEach((bin, i) => {
-      statistics.update(this.features, bin * this.channelCount, 1 / (i + 1));
+      statistics.share[0] = 1 / (i + 1);
+      statistics.update(this.features, bin * this.channelCount);
     });
     return statistics;
   }
@@ -176,7 +178,8 @@ export class CalibrationBlocks {
     const scale = variance.map((v) => (v > 0 ? 1 / Math.sqrt(v) : 0));
     const statistics = new LatentStatistics(this.channelCount, map, whitening, smoothing);
     this.binsOf(block).forEach((bin, i) => {
-      statistics.update(this.features, bin * this.channelCount, mean, scale, 1 / (i + 1));
+      statistics.share[0] = 1 / (i + 1);
+      statistics.update(this.features, bin * this.channelCount, mean, scale);
     });
     return statistics;
   }

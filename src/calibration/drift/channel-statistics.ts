@@ -10,6 +10,11 @@ export class ChannelStatistics {
   readonly silentShare: Float64Array;
   /** Bins since the value last changed: a lost channel stays where it is (at 0, if it counts spikes). */
   readonly stillBins: Float64Array;
+  /**
+   * [0]: share of the next bin in the averages, in (0, 1]; 1 forgets everything before. In an array, because a number that is
+   * not a small integer is put into a new object whenever it crosses a call.
+   */
+  readonly share = new Float64Array(1);
   private readonly last: Float64Array;
 
   constructor(channelCount: number) {
@@ -23,9 +28,9 @@ export class ChannelStatistics {
   /**
    * @param features [at + channelCount], finite
    * @param at where the bin begins
-   * @param share of this bin in the averages, in (0, 1]; 1 forgets everything before
    */
-  update(features: Float32Array, at: number, share: number): void {
+  update(features: Float32Array, at: number): void {
+    const share = this.share[0];
     const { mean, variance, silentShare, stillBins, last } = this;
     for (let channel = 0; channel < mean.length; channel++) {
       const value = features[at + channel];

@@ -65,7 +65,7 @@ export class DriftMonitor {
   private readonly binsPerEvaluation: number;
   private readonly holdEvaluations: number;
   private readonly shareMin: number;
-  /** Bins that the reference counts for at the start, see `share`. */
+  /** Bins that the reference counts for at the start, see `update`. */
   private readonly priorBins: number;
   private readonly partThresholds: DriftParts;
   private readonly relative: DriftParts = { rate: 0, spread: 0, tuning: 0, latent: 0 };
@@ -149,9 +149,13 @@ export class DriftMonitor {
       this.ignoredBinCount++;
       return;
     }
-    const share = this.share();
-    this.channels.update(features, 0, share);
-    this.latents.update(features, 0, this.channels.mean, this.scale, share);
+    // The reference counts for half a window at the start: the average of n new bins and those then varies at most as much as
+    // that of a full window, and still most of it is new after half a window.
+    const share = Math.max(this.shareMin, 1 / (this.priorBins + this.binCount + 1));
+    this.channels.share[0] = share;
+    this.latents.share[0] = share;
+    this.channels.update(features, 0);
+    this.latents.update(features, 0, this.channels.mean, this.scale);
     this.binCount++;
     if (this.binCount % this.binsPerEvaluation === 0) this.evaluate();
   }
@@ -179,14 +183,6 @@ export class DriftMonitor {
         rateDirection > DIRECTION_CLEAR ? 'up' : rateDirection < -DIRECTION_CLEAR ? 'down' : 'mixed',
       ignoredBinCount: this.ignoredBinCount,
     };
-  }
-
-  /**
-   * The reference counts for half a window at the start: the average of n new bins and those then varies at most as much as
-   * that of a full window, and still most of it is new after half a window.
-   */
-  private share(): number {
-    return Math.max(this.shareMin, 1 / (this.priorBins + this.binCount + 1));
   }
 
   private evaluate(): void {

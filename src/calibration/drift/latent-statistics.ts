@@ -25,6 +25,8 @@ export class LatentStatistics {
   readonly products: Float64Array;
   /** z-scores after smoothing. [channelCount] */
   readonly smoothed: Float64Array;
+  /** [0]: share of the next bin, as in ChannelStatistics. */
+  readonly share = new Float64Array(1);
   private readonly latents: Float64Array;
   private readonly map: LatentMap;
   private readonly whitening: Whitening;
@@ -46,15 +48,8 @@ export class LatentStatistics {
   /**
    * @param features [at + channelCount], finite
    * @param mean, scale z = (x - mean) scale; scale 0 leaves a channel out. [channelCount]
-   * @param share as in ChannelStatistics
    */
-  update(
-    features: Float32Array,
-    at: number,
-    mean: ArrayLike<number>,
-    scale: ArrayLike<number>,
-    share: number,
-  ): void {
+  update(features: Float32Array, at: number, mean: ArrayLike<number>, scale: ArrayLike<number>): void {
     const { smoothed, smoothing, latents } = this;
     for (let channel = 0; channel < smoothed.length; channel++) {
       const z = (features[at + channel] - mean[channel]) * scale[channel];
@@ -62,7 +57,7 @@ export class LatentStatistics {
     }
     this.map.map(smoothed, latents);
     this.whiten();
-    this.accumulate(share);
+    this.accumulate();
   }
 
   /** In place, by forward substitution. */
@@ -77,7 +72,8 @@ export class LatentStatistics {
     }
   }
 
-  private accumulate(share: number): void {
+  private accumulate(): void {
+    const share = this.share[0];
     const { latents, mean, moments, products, smoothed } = this;
     const latentCount = latents.length;
     for (let r = 0; r < latentCount; r++) {
