@@ -2,7 +2,7 @@
 import { frameAfter, simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
-import type { SessionOptions } from '../runtime/session.ts';
+import type { SessionOptions } from '../runtime/session-parts.ts';
 import { usageError } from './failure.ts';
 import { openBinnedRecording, openForModel } from './open-data.ts';
 

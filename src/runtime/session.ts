@@ -4,85 +4,34 @@
  * add up, or an error says what is wrong; nothing is waited for without a limit.
  */
 import { BetzError } from '../core/errors.ts';
-import type { Clock } from '../core/clock.ts';
 import type { SourceAccount, StreamInfo } from '../acquisition/source.ts';
 import type { Model } from '../decoders/decoder.ts';
-import { decodeModel } from '../decoders/model-file.ts';
-import { compiledUrl } from '../host/compiled.ts';
-import { MonotonicClock } from '../host/monotonic-clock.ts';
-import { DEFAULT_WAIT } from './arrival-waiter.ts';
-import type { WaitOptions } from './arrival-waiter.ts';
 import { restoreError } from './error-transfer.ts';
 import { DecoderExchange } from './decoder-exchange.ts';
 import type { Swap } from './decoder-exchange.ts';
+import { LossWatch } from './loss-watch.ts';
 import { Promotions } from './promotions.ts';
 import { RecordDrain } from './record-drain.ts';
 import { checkAccount, finalAccount, liveAccount } from './sample-account.ts';
 import type { SampleAccount } from './sample-account.ts';
-import { SessionMemory } from './session-memory.ts';
-import { planSession } from './session-plan.ts';
+import { prepareSession, STOP_TIMEOUT_MS } from './session-parts.ts';
+import type { SessionOptions, SessionParts } from './session-parts.ts';
 import { readMeasures } from './session-summary.ts';
 import type { SessionStatus, SessionSummary } from './session-summary.ts';
-import { SinkQueue } from './sink-queue.ts';
-import type { BinRecord, SessionEvent, Sink } from './sink.ts';
-import { enlargeYoungGeneration } from './young-generation.ts';
-import { WorkerHost } from './worker-host.ts';
-import type {
-  DecodeMessage,
-  DecodeWorkerData,
-  Sealing,
-  SourceMessage,
-  SourceWorkerData,
-  StateExchange,
-} from './worker-messages.ts';
+import type { BinRecord, SessionEvent } from './sink.ts';
+import type { Sealing } from './worker-messages.ts';
 
-const OPEN_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 2000;
 /** How often the main thread fetches decoded bins: often enough for a screen, seldom enough to cost nothing. */
 const FETCH_MS = 25;
-/** A decoder that outgrows this dies with an error, and does not slow the machine down. */
-const DECODE_LIMITS = { maxOldGenerationSizeMb: 512 };
-
-export interface SessionOptions {
-  source: SourceWorkerData;
-  /** The model file. */
-  modelBytes: Uint8Array;
-  /** Seal the decoder's state at the end, and begin from one if it is given. Default: neither. */
-  state?: StateExchange;
-  /** As the user knows them; default: the kinds. */
-  modelName?: string;
-  sourceName?: string;
-  /** After the scheduled bin edge. Default: the bin width. */
-  deadlineMs?: number;
-  sinks?: readonly Sink[];
-  onEvent?: (event: SessionEvent) => void;
-  wait?: WaitOptions;
-  /** Ask for real-time scheduling where the stream is paced. Default true; the summary says whether it was granted. */
-  realTime?: boolean;
-  /** Other worker files than our own, to test what happens when one dies. */
-  workers?: { source?: URL; decode?: URL };
-}
-
-/** What a session has when every part of it is ready. */
-interface Parts {
-  options: SessionOptions;
-  model: Model;
-  stream: StreamInfo;
-  memory: SessionMemory;
-  source: WorkerHost<SourceMessage>;
-  decode: WorkerHost<DecodeMessage>;
-  ready: Extract<DecodeMessage, { kind: 'ready' }>;
-  queues: readonly SinkQueue[];
-  clock: Clock;
-}
 
 export class Session {
   /** Resolves when the session is over; rejects with the first error that ended it, after everything is closed. */
   readonly done: Promise<SessionSummary>;
   readonly stream: StreamInfo;
   readonly model: Model;
-  private readonly parts: Parts;
+  private readonly parts: SessionParts;
   private readonly drain: RecordDrain;
+  private readonly losses: LossWatch;
   private readonly promotions: Promotions;
   private readonly startNs: number;
   private readonly timer: NodeJS.Timeout;
@@ -92,8 +41,6 @@ export class Session {
   private samples: SampleAccount | undefined;
   private garbageCollections: number | null = null;
   private sealing: Sealing | undefined;
-  /** What was last told of in an event. */
-  private readonly told = { nonFiniteBins: 0, recordsLost: 0, sinkLosses: new Map<SinkQueue, number>() };
 
   /**
    * Everything that can be checked is checked before data flow.
@@ -101,78 +48,25 @@ export class Session {
    * CFG_DEADLINE_INVALID; DEC_STATE_*; IPC_*
    */
   static async start(options: SessionOptions): Promise<Session> {
-    const { source: sourceData, modelBytes, wait = DEFAULT_WAIT, sinks = [], workers = {} } = options;
-    const model = decodeModel(modelBytes);
-    const clock = new MonotonicClock();
-    enlargeYoungGeneration();
-    const source = new WorkerHost<SourceMessage>(
-      workers.source ?? compiledUrl('runtime/source-worker.js'),
-      sourceData,
-      'IPC_SOURCE_WORKER_DIED',
-    );
-    const { state } = options;
-    const decodeData: DecodeWorkerData = { modelBytes, wait, ...(state === undefined ? {} : { state }) };
-    const decode = new WorkerHost<DecodeMessage>(
-      workers.decode ?? compiledUrl('runtime/decode-worker.js'),
-      decodeData,
-      'IPC_DECODE_WORKER_DIED',
-      DECODE_LIMITS,
-    );
-    const queues: SinkQueue[] = [];
-    let memory: SessionMemory | undefined;
-    try {
-      const { stream } = await source.waitFor('opened', OPEN_TIMEOUT_MS);
-      const plan = planSession(stream, model, options.deadlineMs, options.realTime);
-      memory = new SessionMemory(plan);
-      decode.post({ kind: 'begin', plan, buffers: memory.buffers() });
-      const ready = await decode.waitFor('ready', OPEN_TIMEOUT_MS);
-      const relay: { tell: (event: SessionEvent) => void } = { tell: () => undefined };
-      // Last of all, so that a session that cannot start leaves no file behind.
-      for (const sink of sinks) {
-        const tellFailure = (failed: Sink, error: Error): void => {
-          relay.tell({ kind: 'sinkFailed', sink: failed.name, error });
-        };
-        const queue = new SinkQueue(sink, tellFailure, sink.queueRecords);
-        await queue.open({
-          source: options.sourceName ?? sourceData.kind,
-          model: options.modelName ?? model.kind,
-          channels: stream.channels,
-          binMs: model.binMs,
-          isPaced: stream.isPaced,
-          output: model.output,
-          ...(stream.truth === undefined ? {} : { truth: stream.truth }),
-          isTruthComparable: plan.comparedDimensions > 0,
-          anchorUnixMs: Date.now(),
-          anchorNs: clock.nowNs(),
-        });
-        queues.push(queue);
-      }
-      const session = new Session({ options, model, stream, memory, source, decode, ready, queues, clock });
-      relay.tell = (event) => {
-        session.tell(event);
-      };
-      return session;
-    } catch (error) {
-      memory?.chunks.close(); // the decode thread may wait for data already, and then reads no messages
-      await Promise.all([source.close(STOP_TIMEOUT_MS), decode.close(STOP_TIMEOUT_MS)]);
-      await Promise.all(queues.map((queue) => queue.close({}, STOP_TIMEOUT_MS)));
-      throw error;
-    }
+    return new Session(await prepareSession(options));
   }
 
-  private constructor(parts: Parts) {
+  private constructor(parts: SessionParts) {
     const { memory, source, queues, clock } = parts;
     this.parts = parts;
     this.stream = parts.stream;
     this.model = parts.model;
+    const tell = (event: SessionEvent): void => {
+      this.tell(event);
+    };
+    parts.relay.tell = tell;
     this.drain = new RecordDrain(memory.records, queues, memory.plan.isPaced);
+    this.losses = new LossWatch(memory, queues, tell);
     this.promotions = new Promotions(
       new DecoderExchange(parts.ready.exchange),
       parts.model,
       parts.ready.variant,
-      (event) => {
-        this.tell(event);
-      },
+      tell,
     );
     this.startNs = clock.nowNs();
     source.onMessage = (message) => {
@@ -316,7 +210,7 @@ export class Session {
   private fetch(): void {
     this.promotions.look();
     this.drain.fetch();
-    this.tellLosses();
+    this.losses.look();
   }
 
   /** What the decode thread has left behind. Unpaced, sinks get the time they need, within reason. */
@@ -329,29 +223,11 @@ export class Session {
       this.fetch();
     }
     this.drain.fetchAll();
-    this.tellLosses();
+    this.losses.look();
   }
 
   private tell(event: SessionEvent, timeNs = this.parts.clock.nowNs()): void {
     for (const queue of this.parts.queues) queue.pushEvent({ event, timeNs });
     this.parts.options.onEvent?.(event);
-  }
-
-  /** Counts that have grown become events, at most one of a kind per fetch. */
-  private tellLosses(): void {
-    const { memory, queues } = this.parts;
-    const { told } = this;
-    const binCount = memory.account.nonFiniteBins() - told.nonFiniteBins;
-    told.nonFiniteBins += binCount;
-    if (binCount > 0) this.tell({ kind: 'nonFinite', binCount });
-    const recordCount = memory.records.lostCount() - told.recordsLost;
-    told.recordsLost += recordCount;
-    if (recordCount > 0) this.tell({ kind: 'recordsLost', recordCount });
-    for (const queue of queues) {
-      const { lost } = queue.account();
-      const before = told.sinkLosses.get(queue) ?? 0;
-      told.sinkLosses.set(queue, lost);
-      if (lost > before) this.tell({ kind: 'sinkBehind', sink: queue.sink.name, recordCount: lost - before });
-    }
   }
 }

@@ -4,7 +4,7 @@ import type { StreamInfo } from '../../src/acquisition/source.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
 import { wiener } from '../../src/decoders/wiener/index.ts';
 import { Session } from '../../src/runtime/session.ts';
-import type { SessionOptions } from '../../src/runtime/session.ts';
+import type { SessionOptions } from '../../src/runtime/session-parts.ts';
 import type { SessionEvent, Sink } from '../../src/runtime/sink.ts';
 import { randomModel } from '../support/decoder-models.ts';
 import { randomRecording } from '../support/random-recording.ts';

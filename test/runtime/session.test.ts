@@ -8,7 +8,7 @@ import { clipSegments } from '../../src/calibration/training-windows.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
 import { Session } from '../../src/runtime/session.ts';
-import type { SessionOptions } from '../../src/runtime/session.ts';
+import type { SessionOptions } from '../../src/runtime/session-parts.ts';
 import type { BinRecord, SessionEvent } from '../../src/runtime/sink.ts';
 import { randomModel } from '../support/decoder-models.ts';
 import { linearRecording } from '../support/linear-recording.ts';
