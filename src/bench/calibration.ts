@@ -62,7 +62,7 @@ export async function benchCalibration(
     for (const seconds of [...secondsList, wholeS]) {
       const recording = firstSeconds(session, seconds);
       onProgress(`${decoder}, seed ${seed}: ${data}, ${seconds.toFixed(0)} s`);
-      push('ridge', seconds, ridgeBaseline(recording, recording.segments), Number.NaN);
+      push('ridge', seconds, await ridgeBaseline(recording, recording.segments, host), Number.NaN);
       for (const method of seconds === wholeS && !secondsList.includes(wholeS)
         ? (['full'] as const)
         : methods) {

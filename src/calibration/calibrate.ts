@@ -10,8 +10,8 @@ import { parseConfig } from '../decoders/parse-config.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { calibrateByGradient } from './calibrate-gradient.ts';
 import type { GradientHost } from './calibrate-gradient.ts';
-import { fitKalman } from './closed-form-kalman.ts';
-import { fitWiener } from './closed-form-wiener.ts';
+import { kalmanSteps } from './closed-form-kalman.ts';
+import { wienerSteps } from './closed-form-wiener.ts';
 import { decodeRange } from './decode-range.ts';
 import { latentTask } from './calibrate-latents.ts';
 import { layoutParameters } from './step-plan.ts';
@@ -20,6 +20,7 @@ import type { DecodingMetrics } from './metrics.ts';
 import { expectMovement } from './normalisation.ts';
 import { splitBins } from './splits.ts';
 import type { Splits } from './splits.ts';
+import { inTurns } from './steps.ts';
 import type { TrainingOptions, TrainingProgress } from './training.ts';
 
 export interface CalibrationHost extends GradientHost {
@@ -69,7 +70,7 @@ export async function calibrate(
   const seed = options.training?.seed ?? 1;
   const { latents, toChannels } = latentTask(recording, splits.fit, options.kind, { latentCount, seed });
   // Of the channels: the latents' own would flatter the decoder.
-  const baseline = options.baseline ?? ridgeBaseline(recording, splits, host);
+  const baseline = options.baseline ?? (await ridgeBaseline(recording, splits, host));
   const calibration = await calibrateChannels(latents, { ...options, baseline }, host);
   return { ...calibration, model: toChannels(calibration.model) };
 }
@@ -88,7 +89,7 @@ async function calibrateChannels(
   const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
   const test = score(recording, splits, kind, fitted, host);
   const baseline =
-    kind.name === 'wiener' ? test : (options.baseline ?? ridgeBaseline(recording, splits, host));
+    kind.name === 'wiener' ? test : (options.baseline ?? (await ridgeBaseline(recording, splits, host)));
   const model = toModel(recording, kind, fitted, {
     recording: recording.name,
     binCount: recording.binCount,
@@ -147,18 +148,27 @@ async function fit(
       },
     };
   }
-  await host.yieldToHost();
+  const yieldToHost = (): Promise<void> => host.yieldToHost();
+  await yieldToHost();
   if (kind.name === 'kalman') {
-    const { model, validationR2 } = fitKalman(recording, splits, host.makeKernels());
+    const { model, validationR2 } = await inTurns(
+      kalmanSteps(recording, splits, host.makeKernels()),
+      yieldToHost,
+    );
     return { fitted: model, stepCount: 0, validationR2, provenance: {} };
   }
   assert(kind.name === 'wiener', `nothing here fits a decoder of kind '${kind.name}'`);
-  const { model, penalty, validationR2 } = fitWiener(recording, splits);
+  const { model, penalty, validationR2 } = await inTurns(wienerSteps(recording, splits), yieldToHost);
   return { fitted: model, stepCount: 0, validationR2, provenance: { penalty } };
 }
 
-function ridgeBaseline(recording: BinnedRecording, splits: Splits, host: CalibrationHost): DecodingMetrics {
-  return score(recording, splits, findDecoderKind('wiener'), fitWiener(recording, splits).model, host);
+async function ridgeBaseline(
+  recording: BinnedRecording,
+  splits: Splits,
+  host: CalibrationHost,
+): Promise<DecodingMetrics> {
+  const { model } = await inTurns(wienerSteps(recording, splits), () => host.yieldToHost());
+  return score(recording, splits, findDecoderKind('wiener'), model, host);
 }
 
 function score(

@@ -16,6 +16,8 @@ import { decodingMetrics } from './metrics.ts';
 import { columnMoments, constantTarget, fitNormalisation } from './normalisation.ts';
 import { covariance, regress } from './shifted-regression.ts';
 import type { BinRange, Splits } from './splits.ts';
+import { inOneGo } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { clipSegments } from './training-windows.ts';
 
 export interface KalmanOptions {
@@ -52,12 +54,23 @@ export function fitKalman(
   recording: BinnedRecording,
   splits: Splits,
   kernels: Kernels,
-  options: KalmanOptions = {},
+  options?: KalmanOptions,
 ): KalmanFit {
+  return inOneGo(kalmanSteps(recording, splits, kernels, options));
+}
+
+/** The same in steps of a part of a second. */
+export function* kalmanSteps(
+  recording: BinnedRecording,
+  splits: Splits,
+  kernels: Kernels,
+  options: KalmanOptions = {},
+): Steps<KalmanFit> {
   const extra = extraStates(recording, options.extraStates ?? 'differences');
-  const candidates = (options.smoothings ?? SMOOTHINGS).flatMap((smoothing) => {
+  const candidates: (Pick<Candidate, 'data' | 'config' | 'smoothing'> & { validationR2: number })[] = [];
+  for (const smoothing of options.smoothings ?? SMOOTHINGS) {
     const data = prepare(recording, splits.train, extra, smoothing);
-    return (options.lagBins ?? LAG_BINS).map((lagBins) => {
+    for (const lagBins of options.lagBins ?? LAG_BINS) {
       const config = kalmanConfig.parse({
         mode: options.mode,
         lagBins,
@@ -65,9 +78,10 @@ export function fitKalman(
       });
       const tensors = fitTensors(recording, data, config, splits.train);
       const validationR2 = score(recording, { data, config, tensors, smoothing }, splits.validation, kernels);
-      return { data, config, smoothing, validationR2 };
-    });
-  });
+      candidates.push({ data, config, smoothing, validationR2 });
+      yield;
+    }
+  }
   const chosen = candidates.reduce((best, next) => (next.validationR2 > best.validationR2 ? next : best));
   return {
     model: {

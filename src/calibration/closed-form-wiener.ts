@@ -14,6 +14,8 @@ import { decodingMetrics } from './metrics.ts';
 import { fitNormalisation } from './normalisation.ts';
 import { ridgePath } from './ridge.ts';
 import type { BinRange, Splits } from './splits.ts';
+import { inOneGo } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 export interface WienerOptions {
   lagCount?: number;
@@ -37,28 +39,39 @@ const SMOOTHINGS = [0.5];
 const PENALTIES = Array.from({ length: 13 }, (_, i) => 10 ** (-2 + i / 4));
 
 /** @throws BetzError CAL_FEATURES_CONSTANT, CAL_TARGET_CONSTANT */
-export function fitWiener(
+export function fitWiener(recording: BinnedRecording, splits: Splits, options?: WienerOptions): WienerFit {
+  return inOneGo(wienerSteps(recording, splits, options));
+}
+
+/** The same in steps of a part of a second. */
+export function* wienerSteps(
   recording: BinnedRecording,
   splits: Splits,
   options: WienerOptions = {},
-): WienerFit {
+): Steps<WienerFit> {
   const lagCount = options.lagCount ?? LAG_COUNT;
   const penalties = options.penalties ?? PENALTIES;
-  const candidates = (options.smoothings ?? SMOOTHINGS).map((smoothing) => {
+  const candidates: Candidate[] = [];
+  for (const smoothing of options.smoothings ?? SMOOTHINGS) {
     const problem = prepare(recording, splits, lagCount, smoothing);
     const { train, validation } = splits;
-    const trainSums = sumsOf(problem, train);
-    const scores = solve(trainSums, penalties).map(
-      (solution) =>
-        decodingMetrics(recording.target, predict(problem, solution, validation), validation).r2Mean,
-    );
+    const trainSums = yield* sumsOf(problem, train);
+    const scores: number[] = [];
+    for (const solution of yield* solve(trainSums, penalties)) {
+      const predictions = predict(problem, solution, validation);
+      scores.push(decodingMetrics(recording.target, predictions, validation).r2Mean);
+      yield;
+    }
     const best = scores.indexOf(Math.max(...scores));
-    return { problem, trainSums, smoothing, penalty: penalties[best], validationR2: scores[best] };
-  });
+    candidates.push({
+      ...{ problem, trainSums, smoothing },
+      ...{ penalty: penalties[best], validationR2: scores[best] },
+    });
+  }
   const chosen = candidates.reduce((best, next) => (next.validationR2 > best.validationR2 ? next : best));
   const { problem, smoothing, penalty, validationR2 } = chosen;
-  const sums = addSums(chosen.trainSums, sumsOf(problem, splits.validation));
-  const [{ weights, bias }] = solve(sums, [penalty]);
+  const sums = addSums(chosen.trainSums, yield* sumsOf(problem, splits.validation));
+  const [{ weights, bias }] = yield* solve(sums, [penalty]);
   return {
     model: {
       config: { lagCount },
@@ -94,6 +107,12 @@ interface Sums {
   outputSums: number[];
 }
 
+interface Candidate extends Pick<WienerFit, 'penalty' | 'validationR2'> {
+  problem: Problem;
+  trainSums: Sums;
+  smoothing: number;
+}
+
 /** In z-scored units, per output. */
 interface Solution {
   weights: Float64Array[];
@@ -113,7 +132,7 @@ function prepare(recording: BinnedRecording, splits: Splits, lagCount: number, s
   return { design: { channels, channelCount, binCount, lagCount, segments }, outputs, normalisation };
 }
 
-function sumsOf({ design, outputs, normalisation }: Problem, range: BinRange): Sums {
+function* sumsOf({ design, outputs, normalisation }: Problem, range: BinRange): Steps<Sums> {
   const outputCount = normalisation.outputMean.length;
   const outputSums = Array.from({ length: outputCount }, (_, o) => {
     let sum = 0;
@@ -122,7 +141,7 @@ function sumsOf({ design, outputs, normalisation }: Problem, range: BinRange): S
   });
   return {
     rowCount: range.endBin - range.startBin,
-    gram: laggedGram(design, range),
+    gram: yield* laggedGram(design, range),
     cross: laggedCross(design, outputs, outputCount, range),
     columnSums: laggedSums(design, range),
     outputSums,
@@ -139,8 +158,8 @@ function addSums(a: Sums, b: Sums): Sums {
   };
 }
 
-/** One solution per penalty. */
-function solve(sums: Sums, penalties: readonly number[]): Solution[] {
+/** One solution per penalty; a step for each output. */
+function* solve(sums: Sums, penalties: readonly number[]): Steps<Solution[]> {
   const { rowCount, columnSums, outputSums } = sums;
   const size = columnSums.length;
   const gram = sums.gram.slice();
@@ -151,14 +170,13 @@ function solve(sums: Sums, penalties: readonly number[]): Solution[] {
     trace += gram[i * size + i];
   }
   const absolute = penalties.map((penalty) => (penalty * trace) / size);
-  const paths = sums.cross.map((cross, o) => {
+  const paths: Float64Array[][] = [];
+  for (const [o, cross] of sums.cross.entries()) {
+    yield;
     const outputMean = outputSums[o] / rowCount;
-    return ridgePath(
-      gram,
-      cross.map((value, i) => value - outputMean * columnSums[i]),
-      absolute,
-    );
-  });
+    const centred = cross.map((value, i) => value - outputMean * columnSums[i]);
+    paths.push(ridgePath(gram, centred, absolute));
+  }
   return penalties.map((_, p) => {
     const weights = paths.map((path) => path[p]);
     const bias = weights.map((row, o) => {

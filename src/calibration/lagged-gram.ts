@@ -8,6 +8,7 @@
  */
 import type { Segment } from '../core/recording.ts';
 import type { BinRange } from './splits.ts';
+import type { Steps } from './steps.ts';
 
 /** Z-scored features, column-major: channels[c * binCount + t]. */
 export interface LaggedDesign {
@@ -23,15 +24,15 @@ const CHUNK_BINS = 512;
 
 /**
  * X^T X over the rows of a range, [n C x n C] row-major, columns ordered by lag, then channel. Bins before the range
- * count where they belong to the same segment.
+ * count where they belong to the same segment. A step for each lag.
  */
-export function laggedGram(design: LaggedDesign, range: BinRange): Float64Array {
+export function* laggedGram(design: LaggedDesign, range: BinRange): Steps<Float64Array> {
   const { channels, channelCount: C, binCount, lagCount } = design;
   const size = C * lagCount;
   const gram = new Float64Array(size * size);
   const parts = rowsBySegment(design.segments, range);
-  for (const part of parts) {
-    for (let lag = 0; lag < lagCount; lag++) {
+  for (let lag = 0; lag < lagCount; lag++) {
+    for (const part of parts) {
       for (let bin = Math.max(part.startBin, part.segmentStart + lag); bin < part.endBin; bin += CHUNK_BINS) {
         accumulateBlock(
           gram,
@@ -46,6 +47,7 @@ export function laggedGram(design: LaggedDesign, range: BinRange): Float64Array 
         );
       }
     }
+    yield;
   }
   for (let j = 1; j < lagCount; j++) {
     for (let i = 1; i <= j; i++) shiftBlock(gram, size, design, parts, i, j);

@@ -111,6 +111,8 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       baseName: basename(modelPath),
       baseSha256: hash,
     });
+    // First: a report that cannot be written does not cost the model.
+    writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
     if (reportPaths.length > 0) {
       const content = sessionReport(base, session, calibration, {
         seed: options.seed,
@@ -120,7 +122,6 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       writeReportFile(reportPaths[0], reportPage(content));
       writeReportFile(reportPaths[1], `${JSON.stringify(content, undefined, 1)}\n`);
     }
-    writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
     const rest = later === undefined ? undefined : scoreLater(base, candidate.model, later);
     const results = { base, session, calibration, rest, out };
     process.stdout.write(

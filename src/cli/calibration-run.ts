@@ -47,7 +47,7 @@ export async function calibrateWithProgress(
         progress = startProgress(`calibrating ${options.kind}${which}`);
       },
     );
-    await yieldToHost(); // a Ctrl-C during a fit in closed form is heard only now
+    await yieldToHost(); // a Ctrl-C during the last step
     return calibration;
   } finally {
     signal.removeEventListener('abort', stopProgress);

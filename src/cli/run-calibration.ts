@@ -57,11 +57,12 @@ export function checkCalibration(options: RunCalibrationOptions): void {
   assertModelPathWritable(candidateOut);
 }
 
-/** undefined where none is asked for. @param hash of the model's file */
+/** undefined where none is asked for. @param hash of the model's file @param tell shows a line to whoever watches */
 export function makeCalibration(
   options: RunCalibrationOptions,
   base: Model,
   hash: string,
+  tell: (text: string) => void,
 ): LiveCalibration | undefined {
   const { calibrate, method = 'auto', model, seed, candidateOut, autoPromote } = options;
   if (calibrate === undefined || model === undefined) return undefined;
@@ -72,14 +73,20 @@ export function makeCalibration(
     origin: { seed, version, baseName: basename(model), baseSha256: hash },
     ...(autoPromote === undefined ? {} : { autoPromote }),
     onTransition: (transition) => {
-      process.stderr.write(`${transitionText(transition)}\n`);
+      tell(transitionText(transition));
     },
     ...(candidateOut === undefined
       ? {}
       : {
           onProposal: (candidate) => {
-            writeModelBytes(candidateOut, candidate);
-            process.stderr.write(`calibration  candidate written to ${candidateOut}\n`);
+            try {
+              writeModelBytes(candidateOut, candidate);
+              tell(`calibration  candidate written to ${candidateOut}`);
+            } catch (error) {
+              // Said at once, for the session may last for hours; it ends with the error.
+              tell(`calibration  candidate not written: ${(error as Error).message}`);
+              throw error;
+            }
           },
         }),
   });

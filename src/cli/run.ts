@@ -1,5 +1,6 @@
 /** `betz run`: decodes a source live, calibrating first when no model is given. */
 import { Command } from 'commander';
+import { SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
@@ -94,15 +95,19 @@ export function runCommand(): Command {
       parseCount,
     )
     .option('--seed <number>', 'of the simulation and of calibration', parseCount, 1)
-    .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
+    .option(
+      '--threads <count>',
+      'without a model: training threads (default: one per core)',
+      parsePositiveInteger,
+    )
     .option(
       '--calibrate <seconds>',
-      'bring --model to this session while it runs, from this much of its data',
+      'while it decodes, fit --model anew to the first seconds of this session; needs --auto-promote or --candidate-out',
       parsePositive,
     )
-    .option('--method <name>', 'of --calibrate (default: auto), as in `betz calibrate`', parseMethod)
-    .option('--auto-promote', 'put the calibrated decoder into service when it is better')
-    .option('--candidate-out <file>', 'write the calibrated model there when it is better')
+    .option('--method <name>', `with --calibrate: ${SESSION_METHODS.join(', ')} (default: auto)`, parseMethod)
+    .option('--auto-promote', 'with --calibrate: put the new decoder into service when it is better')
+    .option('--candidate-out <file>', 'with --calibrate: write the new model there when it is better')
     .option('--plain', 'one line a second instead of the live view')
     .option('--json', 'print one JSON object on stdout at the end')
     .addHelpText(
@@ -113,7 +118,8 @@ Examples:
   $ betz run --recording data.mat --model model.safetensors --from 80% --speed max --json
   $ betz run --model model.safetensors --save-state morning.state      and after a pause:
   $ betz run --model model.safetensors --load-state morning.state
-  $ betz run --model model.safetensors --day 30 --calibrate 60 --auto-promote`,
+  $ betz run --model model.safetensors --day 30 --calibrate 60 --auto-promote
+  $ betz run --model model.safetensors --day 30 --calibrate 60 --candidate-out day30.safetensors`,
     )
     .action(runRun);
 }
@@ -132,8 +138,8 @@ async function runRun(options: RunOptions): Promise<void> {
     if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
     if (options.saveState !== undefined) assertStatePathWritable(options.saveState);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
-    const calibration = makeCalibration(options, model.model, model.hash);
-    const summary = await runSession(options, source, model, recordPath, interrupt, calibration);
+    const { summary, calibration } = await runSession(options, source, model, recordPath, interrupt);
+    if (calibration?.proposalError !== undefined) throw calibration.proposalError;
     const files = { recording: recordPath ?? null, state: options.saveState ?? null };
     if (options.json) {
       const { labels } = model.model.output;
@@ -143,7 +149,6 @@ async function runRun(options: RunOptions): Promise<void> {
           : { calibration: calibrationReport(calibration.account(), labels, options.candidateOut ?? null) };
       process.stdout.write(`${JSON.stringify({ ...summary, ...files, ...story })}\n`);
     }
-    if (calibration?.proposalError !== undefined) throw calibration.proposalError;
   } finally {
     interrupt.dispose();
     folder?.removeIfUnused();
@@ -189,8 +194,7 @@ async function runSession(
   { model, bytes, hash }: LoadedModel,
   recordPath: string | undefined,
   interrupt: Interrupt,
-  calibration?: LiveCalibration,
-): Promise<SessionSummary> {
+): Promise<{ summary: SessionSummary; calibration: LiveCalibration | undefined }> {
   const { loadState, saveState } = options;
   const modelName = options.model ?? `${model.kind}, calibrated for this run`;
   const display = new SessionDisplay(`${model.kind}   ${source.name}`, {
@@ -198,7 +202,12 @@ async function runSession(
     lines: options.json === undefined ? process.stdout : process.stderr,
     recordPath,
   });
+  const calibration = makeCalibration(options, model, hash, (text) => {
+    display.tell(text);
+  });
   const sinks: Sink[] = [display.trace];
+  // Before the recording: it may refuse the source, and then there is to be no file.
+  if (calibration !== undefined) sinks.push(calibration);
   if (recordPath !== undefined) {
     sinks.push(
       new RecordingSink({
@@ -209,7 +218,6 @@ async function runSession(
       }),
     );
   }
-  if (calibration !== undefined) sinks.push(calibration);
   const session = await Session.start({
     source: source.worker,
     modelBytes: bytes,
@@ -243,13 +251,15 @@ async function runSession(
     display.close();
     const stream = options.json === undefined ? process.stdout : process.stderr;
     stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`); // told even if the state cannot be saved
-    if (calibration !== undefined)
-      stream.write(`${calibrationLines(calibration.account(), options.candidateOut).join('\n')}\n`);
+    if (calibration !== undefined) {
+      const candidateOut = calibration.proposalError === undefined ? options.candidateOut : undefined;
+      stream.write(`${calibrationLines(calibration.account(), candidateOut).join('\n')}\n`);
+    }
     if (saveState !== undefined && session.sealedState !== undefined) {
       writeStateFile(saveState, session.sealedState);
       stream.write(`state     ${saveState}\n`);
     }
-    return summary;
+    return { summary, calibration };
   } finally {
     display.close();
     interrupt.signal.removeEventListener('abort', stop);

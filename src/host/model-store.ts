@@ -56,10 +56,10 @@ const ERRORS: WholeFileErrors = {
       tip: 'Give the path of a readable model file.',
       cause,
     }),
-  unwritable: (path, reason, cause) =>
+  unwritable: (path, reason, tip, cause) =>
     new BetzError('DEC_MODEL_FILE_UNWRITABLE', `no model can be written there (${reason})`, {
       value: path,
-      tip: 'Give a file name in an existing folder that you may write to.',
+      tip,
       cause,
     }),
 };

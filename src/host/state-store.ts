@@ -31,10 +31,10 @@ const ERRORS: WholeFileErrors = {
       tip: 'Give the path of a file that `betz run --save-state` wrote.',
       cause,
     }),
-  unwritable: (path, reason, cause) =>
+  unwritable: (path, reason, tip, cause) =>
     new BetzError('DEC_STATE_FILE_UNWRITABLE', `no state can be written there (${reason})`, {
       value: path,
-      tip: 'Give a file name in an existing folder that you may write to.',
+      tip,
       cause,
     }),
 };

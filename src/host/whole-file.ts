@@ -22,14 +22,20 @@ import { BetzError } from '../core/errors.ts';
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 const PERMISSION_BITS = 0o777;
 const NOT_A_FILE = 'it is not a file';
+/** What the system says when there is no room for (more of) a file. */
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** How a kind of file tells what went wrong. */
-export interface WholeFileErrors {
+/** How a kind of file tells what went wrong with a write. */
+export interface WholeFileWriteErrors {
+  /** @param reason e.g. 'EACCES' @param tip what to do about it */
+  unwritable(path: string, reason: string, tip: string, cause: unknown): BetzError;
+}
+
+/** And with reading it. */
+export interface WholeFileErrors extends WholeFileWriteErrors {
   missing(path: string, cause: unknown): BetzError;
   /** @param problem e.g. 'is not a file' */
   unreadable(path: string, problem: string, cause: unknown): BetzError;
-  /** @param reason e.g. 'EACCES' */
-  unwritable(path: string, reason: string, cause: unknown): BetzError;
 }
 
 /** @throws BetzError one of `errors` */
@@ -48,14 +54,14 @@ export function readWholeFile(path: string, errors: WholeFileErrors): Uint8Array
 }
 
 /** The whole file or none of it. @throws BetzError `errors.unwritable` */
-export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFileErrors): void {
+export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFileWriteErrors): void {
   const target = resolveTarget(path, errors);
   const temporary = temporaryPath(target);
   let file: number;
   try {
     file = openSync(temporary, 'wx', modeOf(target));
   } catch (cause) {
-    throw errors.unwritable(path, errnoCode(cause), cause);
+    throw notWritten(path, errnoCode(cause), errors, cause);
   }
   try {
     try {
@@ -68,7 +74,7 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
     renameSync(temporary, target);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw errors.unwritable(path, errnoCode(cause), cause);
+    throw notWritten(path, errnoCode(cause), errors, cause);
   }
   syncFolder(dirname(target));
 }
@@ -77,14 +83,14 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
  * Finds out whether `writeWholeFile` could write there, leaving nothing behind: asked before long work, so that it is not
  * lost to a typing error. @throws BetzError `errors.unwritable`
  */
-export function assertWholeFileWritable(path: string, errors: WholeFileErrors): void {
+export function assertWholeFileWritable(path: string, errors: WholeFileWriteErrors): void {
   const target = resolveTarget(path, errors);
   const temporary = temporaryPath(target);
   try {
     closeSync(openSync(temporary, 'wx'));
     rmSync(temporary);
   } catch (cause) {
-    throw errors.unwritable(path, errnoCode(cause), cause);
+    throw notWritten(path, errnoCode(cause), errors, cause);
   }
 }
 
@@ -101,17 +107,17 @@ function modeOf(target: string): number | undefined {
 }
 
 /** Where the path leads: through a link to the file behind it, so that the link stays a link. */
-function resolveTarget(path: string, errors: WholeFileErrors): string {
-  if (path.endsWith('/')) throw errors.unwritable(path, NOT_A_FILE, undefined);
+function resolveTarget(path: string, errors: WholeFileWriteErrors): string {
+  if (path.endsWith('/')) throw notWritten(path, NOT_A_FILE, errors);
   let target: string;
   try {
     target = realpathSync(path);
   } catch (cause) {
     // Not there yet is as it should be; whether its folder is will show when the temporary file is made.
     if (errnoCode(cause) === 'ENOENT') return linkTarget(path) ?? path;
-    throw errors.unwritable(path, errnoCode(cause), cause);
+    throw notWritten(path, errnoCode(cause), errors, cause);
   }
-  if (!statSync(target).isFile()) throw errors.unwritable(path, NOT_A_FILE, undefined);
+  if (!statSync(target).isFile()) throw notWritten(path, NOT_A_FILE, errors);
   return target;
 }
 
@@ -134,6 +140,22 @@ function syncFolder(folder: string): void {
   } catch {
     return;
   }
+}
+
+function notWritten(path: string, code: string, errors: WholeFileWriteErrors, cause?: unknown): BetzError {
+  if (NO_ROOM.has(code))
+    return errors.unwritable(
+      path,
+      `no space is left, ${code}`,
+      'Free some space, or write to another disk.',
+      cause,
+    );
+  return errors.unwritable(
+    path,
+    code,
+    'Give a file name in an existing folder that you may write to.',
+    cause,
+  );
 }
 
 function errnoCode(cause: unknown): string {

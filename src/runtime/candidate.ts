@@ -10,10 +10,12 @@ import type { KernelVariant } from '../kernels/kernels.ts';
 
 /** Bins that a candidate decodes before it is trusted: half of them drawn, the rest silence, where states settle. */
 const TRIAL_BINS = 200;
+/** Settings that a step never reads. */
+const TRAINING_SETTINGS = ['inputDropout', 'layerDropout'];
 
 /**
- * That both models have the same architecture and decode the same stream into the same quantity. Weights, normalisation, read-in
- * and provenance may differ.
+ * That both models have the same architecture and decode the same stream into the same quantity. Weights, normalisation, read-in,
+ * dropout and provenance may differ.
  * @throws BetzError DEC_CANDIDATE_MISMATCH
  */
 export function checkCandidate(inService: Model, candidate: Model): void {
@@ -34,7 +36,7 @@ export function checkCandidate(inService: Model, candidate: Model): void {
 function traitsOf(model: Model): Record<string, string> {
   return {
     kind: model.kind,
-    config: canonicalJson(model.config),
+    config: canonicalJson(decodingConfig(model)),
     'number of inputs or outputs': `${model.shape.inputCount} x ${model.shape.outputCount}`,
     precision: precisionOf(model),
     'bin width': `${model.binMs} ms`,
@@ -42,6 +44,10 @@ function traitsOf(model: Model): Record<string, string> {
     'list of channels': model.features.channelLabels.join(' '),
     output: `${model.output.name} ${model.output.labels.join(' ')} in ${model.output.unit}`,
   };
+}
+
+function decodingConfig({ config }: Model): Model['config'] {
+  return Object.fromEntries(Object.entries(config).filter(([name]) => !TRAINING_SETTINGS.includes(name)));
 }
 
 /**

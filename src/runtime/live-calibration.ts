@@ -112,8 +112,8 @@ export class LiveCalibration implements Sink {
     this.fit?.cancel();
   }
 
-  /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED */
-  open({ truth, output, isTruthComparable, isPaced }: SessionDescription): void {
+  /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED, CAL_CHANNELS_UNMATCHED */
+  open({ truth, output, isTruthComparable, isPaced, channels }: SessionDescription): void {
     this.isPaced = isPaced;
     if (truth === undefined || !isTruthComparable || truth.name !== output.name) {
       throw new BetzError(
@@ -126,11 +126,26 @@ export class LiveCalibration implements Sink {
       );
     }
     const { kind, features } = this.options.base;
-    if (features.smoothing === 0) return;
-    throw new BetzError('CAL_METHOD_UNSUPPORTED', `a '${kind}' decoder cannot be calibrated while it runs`, {
-      value: kind,
-      tip: 'Record, and use `betz calibrate --decoder` for kinds that are fitted in closed form.',
-    });
+    if (features.smoothing !== 0)
+      throw new BetzError(
+        'CAL_METHOD_UNSUPPORTED',
+        `a '${kind}' decoder cannot be calibrated while it runs`,
+        {
+          value: kind,
+          tip: 'Record, and use `betz calibrate --decoder` for kinds that are fitted in closed form.',
+        },
+      );
+    // The decoder in service takes channels by their place: of another array it makes nothing, and neither would a candidate.
+    const place = features.channelLabels.findIndex((label, channel) => label !== channels[channel].label);
+    if (place < 0) return;
+    throw new BetzError(
+      'CAL_CHANNELS_UNMATCHED',
+      `channel ${place + 1} of the source is '${channels[place].label}', where the model has '${features.channelLabels[place]}'`,
+      {
+        value: channels[place].label,
+        tip: 'Bring the model to these channels first, with `betz calibrate --model` and a recording of them.',
+      },
+    );
   }
 
   /** Unpaced, the session waits here for the fit, or it would be over before it. */

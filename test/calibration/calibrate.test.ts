@@ -82,6 +82,24 @@ describe('calibrate', () => {
     expect(wiener.stepCount).toBe(0);
   });
 
+  it.each(['wiener', 'kalman'])(
+    '%s: the host gets a turn within a fit, and may end it there',
+    async (kind) => {
+      const count = async (limit: number): Promise<number> => {
+        let turns = 0;
+        const yieldToHost = (): Promise<void> =>
+          ++turns === limit ? Promise.reject(new Error('enough')) : Promise.resolve();
+        await calibrate(small, { kind }, { ...host, yieldToHost }).catch((error: unknown) => {
+          expect(error).toEqual(new Error('enough'));
+        });
+        return turns;
+      };
+      // A Wiener filter for every lag, twice, every output, twice, and every penalty; a Kalman filter for every lag and smoothing.
+      expect(await count(Infinity)).toBeGreaterThan(kind === 'wiener' ? 36 : 8 + 36);
+      expect(await count(4)).toBe(4);
+    },
+  );
+
   it('teaches a small GRU to decode a curved tuning better than ridge, and so than a constant', async () => {
     const recording = simulateRecording({ seed: 1, channelCount: 32 }, 120, 20);
     const progress: TrainingProgress[] = [];

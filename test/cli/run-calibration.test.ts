@@ -3,10 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findDecoderKind } from '../../src/decoders/registry.ts';
-import { readModelFile, writeModelFile } from '../../src/host/model-store.ts';
+import { readModelFile } from '../../src/host/model-store.ts';
+import { writeUntrainedModel } from '../support/cli-files.ts';
 import { jsonOf, runCli, startCli } from '../support/cli.ts';
-import { shakenModel } from '../support/decoder-models.ts';
 
 const CHANNELS = 96;
 let folder = '';
@@ -14,15 +13,7 @@ let model = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'betz-run-calibration-'));
   model = join(folder, 'random.model');
-  const shape = { inputCount: CHANNELS, outputCount: 2 };
-  const random = shakenModel(findDecoderKind('gru'), shape, { hiddenCount: 64 }, 1);
-  const channelLabels = Array.from({ length: CHANNELS }, (_, i) => `electrode ${i + 1}`);
-  writeModelFile(model, {
-    ...random,
-    binMs: 20,
-    features: { name: 'spikeCounts', smoothing: 0, channelLabels },
-    output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
-  });
+  writeUntrainedModel(model, { channelCount: CHANNELS });
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -62,7 +53,7 @@ describe('betz run --calibrate', () => {
     expect(before.bins + after.bins).toBe(3500);
     expect(after.r2.mean).toBeGreaterThan(before.r2.mean + 0.1);
     for (const { state } of story.states.slice(1))
-      expect(result.stderr).toMatch(new RegExp(`calibration .*${state}: `));
+      expect(result.stderr).toMatch(new RegExp(`^event {2}calibration .*${state}: `, 'm'));
     expect(result.stderr).toContain(`from bin ${story.promotedBin}`);
     expect(story.candidateOut).toBe(out);
     expect(readModelFile(out).model.provenance).toMatchObject({ method: 'readout', seconds: 30 });

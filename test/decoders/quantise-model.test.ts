@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { BetzError } from '../../src/core/errors.ts';
 import type { MapAccount } from '../../src/decoders/account.ts';
 import type { DecoderKind, Model, TensorData } from '../../src/decoders/decoder.ts';
 import { decodeModel, encodeModel } from '../../src/decoders/model-file.ts';
@@ -10,6 +9,7 @@ import type { WritableTensor } from '../../src/decoders/safetensors.ts';
 import { toFloat32, toInt8 } from '../../src/decoders/safetensors.ts';
 import { decode, makeKernels } from '../compliance/decoder.ts';
 import { randomCounts, randomModel } from '../support/decoder-models.ts';
+import { codeOf } from '../support/recording-errors.ts';
 
 const SHAPE = { inputCount: 5, outputCount: 2 };
 const WRITER = 'tester 1.2.3';
@@ -24,16 +24,6 @@ function mapsOf(kind: DecoderKind, model: Model): MapAccount[] {
 
 function gruModel(): Model {
   return randomModel(findDecoderKind('gru'), SHAPE, { hiddenCount: 8 }, 1);
-}
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BetzError) return error.code;
-    throw error;
-  }
-  return 'nothing was thrown';
 }
 
 describe.each(gradientKinds.map((kind) => ({ kind, name: kind.name })))('an int8 $name model', ({ kind }) => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { BetzError } from '../../src/core/errors.ts';
 import type { Model } from '../../src/decoders/decoder.ts';
 import { accountModel } from '../../src/decoders/model-account.ts';
 import { decodeModel, encodeModel } from '../../src/decoders/model-file.ts';
@@ -9,6 +8,7 @@ import { decoderKinds, findDecoderKind } from '../../src/decoders/registry.ts';
 import { decode, makeKernels } from '../compliance/decoder.ts';
 import { randomCounts, randomModel } from '../support/decoder-models.ts';
 import { randomReadIn, randomSession, readInModel } from '../support/read-in-models.ts';
+import { codeOf } from '../support/recording-errors.ts';
 
 const SHAPE = { inputCount: 12, outputCount: 2 };
 const LATENTS = 7;
@@ -20,16 +20,6 @@ const gru = findDecoderKind('gru');
 function pretrained(): Model {
   const sessions = [randomSession('monday', 9, LATENTS, 5), randomSession('tuesday', 15, LATENTS, 6)];
   return { ...readInModel(gru, SHAPE, { hiddenCount: 8 }, 1, LATENTS), sessions };
-}
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BetzError) return error.code;
-    throw error;
-  }
-  return 'nothing was thrown';
 }
 
 describe.each(gradientKinds.map((kind) => ({ kind, name: kind.name })))(

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { BetzError } from '../../src/core/errors.ts';
 import { crc32 } from '../../src/core/crc32.ts';
 import type { Decoder, DecoderKind } from '../../src/decoders/decoder.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
@@ -10,20 +9,11 @@ import type { StateOwner } from '../../src/decoders/state-file.ts';
 import { modelHash } from '../../src/host/model-store.ts';
 import { decode, makeKernels } from '../compliance/decoder.ts';
 import { randomCounts, randomModel } from '../support/decoder-models.ts';
+import { codeOf } from '../support/recording-errors.ts';
 
 const SHAPE = { inputCount: 5, outputCount: 2 };
 const CHECKSUM_BYTES = 4;
 const AT = { version: 4, kind: 8, modelHash: 32, stateBytes: 64, state: 68 };
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BetzError) return error.code;
-    throw error;
-  }
-  return 'nothing was thrown';
-}
 
 function setUp(name: string, seed = 1): { decoder: Decoder; owner: StateOwner; kind: DecoderKind } {
   const kind = findDecoderKind(name);

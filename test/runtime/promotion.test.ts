@@ -194,6 +194,10 @@ describe('a candidate', () => {
     expect(error.message).toContain(name);
   });
 
+  it('may have been trained with other dropout', () => {
+    checkCandidate(model, modelOf(kind, 2, false, { inputDropout: 0, layerDropout: 0.5 }));
+  });
+
   it('that decodes to numbers that are not finite is refused', () => {
     const normalisation = { ...model.normalisation, outputScale: Float32Array.of(3e38, 1) };
     const tensors = { ...model.tensors, 'readout.bias': { shape: [2], data: Float32Array.of(3, 0) } };

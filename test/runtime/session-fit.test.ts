@@ -2,33 +2,20 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
-import type { Model } from '../../src/decoders/decoder.ts';
-import { findDecoderKind } from '../../src/decoders/registry.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { SessionFit } from '../../src/runtime/session-fit.ts';
-import { shakenModel } from '../support/decoder-models.ts';
+import { untrainedFor } from '../support/decoder-models.ts';
 import { linearRecording } from '../support/linear-recording.ts';
 import { betzErrorOfAsync } from '../support/recording-errors.ts';
 import { runningWorkerCount, workerScript } from '../support/workers.ts';
 
 const CHANNELS = 8;
 const recording = linearRecording({ binCount: 400, channelCount: CHANNELS, seed: 3 });
-const base = baseFor(recording);
+const base = untrainedFor(recording);
 
 afterEach(() => {
   expect(runningWorkerCount(), 'threads left').toBe(0);
 });
-
-function baseFor({ binMs, channels, target: { name, labels, unit } }: BinnedRecording): Model {
-  const shape = { inputCount: channels.length, outputCount: 2 };
-  const model = shakenModel(findDecoderKind('gru'), shape, { hiddenCount: 32 }, 1);
-  return {
-    ...model,
-    binMs,
-    features: { name: 'spikeCounts', smoothing: 0, channelLabels: channels.map(({ label }) => label) },
-    output: { name, labels, unit },
-  };
-}
 
 describe('a fit in a thread of its own', () => {
   it.each(['readout', 'full'] as const)(

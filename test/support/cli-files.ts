@@ -8,6 +8,7 @@ import type { BinnedRecording } from '../../src/core/recording.ts';
 import { wiener } from '../../src/decoders/wiener/index.ts';
 import { writeModelFile } from '../../src/host/model-store.ts';
 import type { MatlabArray } from '../../src/recording/matlab-array.ts';
+import { untrainedFor } from './decoder-models.ts';
 import { linearRecording } from './linear-recording.ts';
 import { doubles, writeMat } from './recording-mat-writer.ts';
 
@@ -65,6 +66,11 @@ export function writeSimulatedModel(path: string, { channelCount = 96, binMs = 2
     binMs,
     provenance: {},
   });
+}
+
+/** For the same: any calibration is better. */
+export function writeUntrainedModel(path: string, { channelCount = 96 } = {}): void {
+  writeModelFile(path, untrainedFor(simulateRecording({ seed: 1, channelCount }, 1, 20), 64));
 }
 
 /** Name of a file -> code of the error that any command has for it. The file of the first one is not there. */

@@ -28,8 +28,14 @@ export class RunningCli {
   private stdout = '';
   private stderr = '';
 
-  constructor(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>) {
-    const child = spawn(process.execPath, [compiledPath('cli/main.js'), ...args], {
+  constructor(
+    args: readonly string[],
+    cwd: string,
+    env: Readonly<Record<string, string>>,
+    launcher: readonly string[] = [],
+  ) {
+    const [command, ...rest] = [...launcher, process.execPath, compiledPath('cli/main.js'), ...args];
+    const child = spawn(command, rest, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,6 +87,16 @@ export function runCli(
   env: Readonly<Record<string, string>> = {},
 ): Promise<CliResult> {
   return startCli(args, cwd, env).done;
+}
+
+/** As on a disk that has room for so much of each file: the limit on the size of files stands for its end. Not on Windows. */
+export function runCliOnSmallDisk(
+  kibibytes: number,
+  args: readonly string[],
+  cwd: string,
+): Promise<CliResult> {
+  const limited = ['bash', '-c', `ulimit -f ${kibibytes}; exec "$0" "$@"`];
+  return new RunningCli(args, cwd, {}, limited).done;
 }
 
 /** The one JSON object on stdout; anything else there fails the test. */

@@ -1,6 +1,8 @@
 /** Random but valid models of any kind, and random spike counts to decode. */
+import type { BinnedRecording } from '../../src/core/recording.ts';
 import { Rng } from '../../src/core/rng.ts';
 import type { DecoderKind, DecoderShape, Model, TensorData, Tensors } from '../../src/decoders/decoder.ts';
+import { findDecoderKind } from '../../src/decoders/registry.ts';
 
 /** @param config completed with the kind's defaults */
 export function randomModel(
@@ -55,6 +57,22 @@ export function shakenModel(
     return [name, { shape: size, data: data.map((value) => value + rng.normal(0, spread)) }] as const;
   });
   return { ...model, tensors: Object.fromEntries(shaken) };
+}
+
+/** A GRU of random weights that decodes such a recording, badly: any calibration is better. */
+export function untrainedFor(recording: BinnedRecording, hiddenCount = 32): Model {
+  const { name, labels, unit } = recording.target;
+  const shape = { inputCount: recording.channels.length, outputCount: labels.length };
+  return {
+    ...shakenModel(findDecoderKind('gru'), shape, { hiddenCount }, 1),
+    binMs: recording.binMs,
+    features: {
+      name: 'spikeCounts',
+      smoothing: 0,
+      channelLabels: recording.channels.map(({ label }) => label),
+    },
+    output: { name, labels, unit },
+  };
 }
 
 /** [binCount x inputCount] Poisson counts, most of them zero. */

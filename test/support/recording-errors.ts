@@ -11,6 +11,10 @@ export function betzErrorOf(run: () => unknown): BetzError {
   throw new Error('expected a BetzError, but nothing was thrown');
 }
 
+export function codeOf(run: () => unknown): string {
+  return betzErrorOf(run).code;
+}
+
 export async function betzErrorOfAsync(run: () => Promise<unknown>): Promise<BetzError> {
   try {
     await run();

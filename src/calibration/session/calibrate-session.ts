@@ -115,7 +115,7 @@ export async function calibrateSession(
   }
   const candidate = tried.reduce((best, next) => (isBetter(best, next) ? best : next));
   const inService = scoreInService(task);
-  const baseline = score(task, ridgeBaseline(recording, blocks.fit));
+  const baseline = score(task, await ridgeBaseline(recording, blocks.fit, host));
   return { candidate, tried, blocks, inService, baseline };
 }
 

@@ -69,6 +69,7 @@ function ratePlot(channels: readonly ChannelChange[]): Markup {
       id: 'rates',
       title: 'Spikes per second, before and now',
       summary: rateSummary(channels),
+      level: 3,
     },
     HEIGHT,
     [

@@ -10,6 +10,8 @@ export interface FigureText {
   title: string;
   /** What is to be seen, with numbers. */
   summary: string;
+  /** Of its heading: 3 straight below a section's, 4 below one of a part of a section. */
+  level: 3 | 4;
 }
 
 /** Narrow, so that its writing is still readable on a telephone; wider screens put figures beside each other. */
@@ -57,9 +59,9 @@ ${y.ticks.map((tick) => {
 
 /** @param table its numbers, or nothing where another table of the section has them */
 export function figure(text: FigureText, height: number, drawing: readonly Markup[], table?: Markup): Markup {
-  const { id, title, summary } = text;
+  const { id, title, summary, level } = text;
   return markup`<figure>
-<h4>${title}</h4>
+<h${level}>${title}</h${level}>
 <svg role="img" viewBox="0 0 ${WIDTH} ${height}" aria-labelledby="${id}-title ${id}-summary">
 <title id="${id}-title">${title}</title>
 <desc id="${id}-summary">${summary}</desc>

@@ -54,6 +54,7 @@ function learningCurve(
       summary:
         `${counted(checks.length, 'check')} from step ${first.step} (R² ${r2(first.validationR2)}, loss ${fixed(first.loss, 3)}) to step ` +
         `${last.step} (R² ${r2(last.validationR2)}, loss ${fixed(last.loss, 3)}); the best was kept. Dashed: the decoder in service, ${r2(before)}.`,
+      level: 3,
     },
     [
       { role: 'inService', points: [first, last].map(({ step }) => [step, before] as const) },

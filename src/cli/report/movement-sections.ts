@@ -51,6 +51,7 @@ function velocityPlots(report: SessionReport, block: number, name: string): Mark
         id: `velocity-${block}-${d}`,
         title: `${output.name} ${label}, ${name}: ${rangeS(startS, endS)}`,
         summary: traceSummary(trace, d, output.unit),
+        level: 4,
       },
       (['truth', 'candidate', 'inService'] as const).map((role): Line => ({
         role,
@@ -119,6 +120,7 @@ function pathPlots(
         id: `path-${block}`,
         title: `Path, ${name}: ${rangeS(startS, endS)}`,
         summary: pathSummary(trace, positions.unit),
+        level: 3,
       },
       (['truth', 'candidate', 'inService'] as const).map((role): Line => ({
         role,

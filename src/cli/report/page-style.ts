@@ -14,7 +14,7 @@ main { max-width: 76rem; margin: 0 auto; padding: 1rem clamp(0.75rem, 3vw, 2rem)
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0.5rem 0 0.25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; padding-top: 0.75rem; border-top: 1px solid var(--rule); }
 h3 { font-size: 1.05rem; margin: 1.25rem 0 0.25rem; }
-h4 { font-size: 1rem; margin: 0 0 0.25rem; }
+figure :is(h3, h4) { font-size: 1rem; margin: 0 0 0.25rem; }
 p, ul { max-width: 46rem; margin: 0.5rem 0; }
 .faint { color: var(--faint); }
 .verdict { margin: 1rem 0; padding: 0.9rem 1.1rem; background: var(--panel); border: 2px solid var(--text); border-left-width: 0.6rem; border-radius: 0.4rem; }

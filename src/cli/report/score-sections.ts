@@ -60,6 +60,7 @@ export function blockSection({ blocks, verdict }: SessionReport): Markup {
         id: `blocks-${i + 1}`,
         title: `R² of ${counted(shown.length, 'held-out block')}`,
         summary: blocksSummary(blocks.slice(i * BLOCKS_PER_PLOT, (i + 1) * BLOCKS_PER_PLOT)),
+        level: 3,
       },
       shown,
       range,

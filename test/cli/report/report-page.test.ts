@@ -61,6 +61,13 @@ describe('the page about a calibration', () => {
     expect(page).not.toMatch(/<script|<link|<img|<iframe|url\(\s*['"]?http/);
   });
 
+  it('has headings without a gap between their levels', () => {
+    const levels = Array.from(page.matchAll(/<h([1-6])>/g), ([, level]) => Number(level));
+    expect(levels[0]).toBe(1);
+    expect(new Set(levels)).toEqual(new Set([1, 2, 3, 4]));
+    for (const [i, level] of levels.entries()) expect(level).toBeLessThanOrEqual((levels[i - 1] ?? 0) + 1);
+  });
+
   it('escapes what comes from outside, wherever it stands', () => {
     expect(page).not.toContain(HOSTILE);
     expect(

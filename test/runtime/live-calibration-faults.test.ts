@@ -1,0 +1,165 @@
+/** What can go wrong with a calibration of a running session: each time an error with a code, and a session that is as it was. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BinnedRecording } from '../../src/core/recording.ts';
+import type { Model } from '../../src/decoders/decoder.ts';
+import { compiledUrl } from '../../src/host/compiled.ts';
+import {
+  BASE,
+  expectWhole,
+  generationsOf,
+  RECORDING,
+  startCalibrated,
+  statesOf,
+} from '../support/calibrated-sessions.ts';
+import type { CalibratedRun } from '../support/calibrated-sessions.ts';
+import { betzErrorOfAsync } from '../support/recording-errors.ts';
+import { withChannels } from '../support/session-days.ts';
+import { offlineOutputs } from '../support/sessions.ts';
+import { runningWorkerCount, workerScript } from '../support/workers.ts';
+
+const COUNT = RECORDING.channels.length;
+const PLACES = Array.from({ length: COUNT }, (_, i) => i);
+
+afterEach(() => {
+  expect(runningWorkerCount(), 'threads left').toBe(0);
+});
+
+function relabelled(rename: (label: string, place: number) => string): BinnedRecording {
+  const channels = RECORDING.channels.map(({ label, unit }, place) => ({
+    label: rename(label, place),
+    unit,
+  }));
+  return { ...RECORDING, channels };
+}
+
+describe('a source that is not what the model was made for', () => {
+  it.each<[string, BinnedRecording, string, string]>([
+    ['lacks channels', withChannels(RECORDING, PLACES.slice(3)), 'DEC_CHANNEL_COUNT_MISMATCH', '12 channels'],
+    [
+      'has others in their place',
+      relabelled((label, place) => (place === 4 ? 'new' : label)),
+      'CAL_CHANNELS_UNMATCHED',
+      "'new', where the model has 'c4'",
+    ],
+    [
+      'has them in another order',
+      withChannels(RECORDING, [1, 0, ...PLACES.slice(2)]),
+      'CAL_CHANNELS_UNMATCHED',
+      "channel 1 of the source is 'c1'",
+    ],
+    ['has none of them', relabelled((label) => `other ${label}`), 'CAL_CHANNELS_UNMATCHED', "'other c0'"],
+    ['has other bins', { ...RECORDING, binMs: 40 }, 'DEC_BIN_MISMATCH', '50 ms'],
+  ])('because it %s is refused before the session begins', async (_, data, code, text) => {
+    const error = await betzErrorOfAsync(() => startCalibrated({ autoPromote: true }, { data }));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(text);
+  });
+});
+
+describe('a fit that goes wrong', () => {
+  let expected: number[][] = [];
+  beforeAll(() => {
+    expected = offlineOutputs(BASE, RECORDING, { startBin: 0, endBin: RECORDING.binCount });
+  });
+
+  /** As if nobody had tried to calibrate, bit for bit. */
+  function expectUntouched(run: CalibratedRun, outputs = expected): void {
+    expect(new Set(generationsOf(run))).toEqual(new Set([0]));
+    expect(run.sink.records.map(({ output }) => [...output])).toEqual(outputs);
+  }
+
+  it('because its loss overflows fails, and touches nothing', async () => {
+    const base = withHugeReadout(BASE);
+    const run = await startCalibrated({ base, method: 'full', autoPromote: true });
+    await expectWhole(run);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'failed']);
+    expect(run.calibration.account().states[2].code).toBe('CAL_DIVERGED');
+    expectUntouched(run, offlineOutputs(base, RECORDING, { startBin: 0, endBin: RECORDING.binCount }));
+  });
+
+  it('so that the candidate holds NaN fails, and touches nothing', async () => {
+    let proposals = 0;
+    const run = await startCalibrated({
+      autoPromote: true,
+      fitWorkerUrl: fitWorker(`calibration.candidate.model.tensors['readout.bias'].data[0] = NaN;`),
+      onProposal: () => proposals++,
+    });
+    await expectWhole(run);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'failed']);
+    expect(run.calibration.account().states[3].code).toBe('DEC_MODEL_VALUE_NOT_FINITE');
+    expect(proposals).toBe(0);
+    expectUntouched(run);
+  });
+
+  it('so that the candidate decodes to NaN is rejected, and touches nothing', async () => {
+    const run = await startCalibrated({
+      autoPromote: true,
+      fitWorkerUrl: fitWorker(`
+        const { tensors, normalisation } = calibration.candidate.model;
+        tensors['readout.bias'].data[0] = 3;
+        normalisation.outputScale[0] = 3e38;`),
+    });
+    await expectWhole(run);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed', 'rejected']);
+    expect(run.calibration.account().states[4].reason).toContain('not finite');
+    expectUntouched(run);
+  });
+
+  it('because it hears nothing is ended when the session is', async () => {
+    const holder: { run?: CalibratedRun } = {};
+    let stoppedAt = 0;
+    holder.run = await startCalibrated({
+      fitWorkerUrl: workerScript('for (;;);'),
+      onTransition: ({ state }) => {
+        if (state !== 'fitting') return;
+        setTimeout(() => {
+          stoppedAt = performance.now();
+          holder.run?.calibration.cancel('the session was stopped');
+          void holder.run?.session.stop();
+        }, 100);
+      },
+    });
+    const { run } = holder;
+    const { bins } = await run.session.done;
+    expect(performance.now() - stoppedAt, 'the thread is ended after 1.5 s').toBeLessThan(4000);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'cancelled']);
+    expect(run.sink.events.map(({ event }) => event.kind)).not.toContain('sinkFailed');
+    expect(run.sink.records).toHaveLength(bins);
+    expectUntouched(run, expected.slice(0, bins));
+  });
+});
+
+/** Outputs as before, but the loss overflows. */
+function withHugeReadout(model: Model): Model {
+  const factor = 1e22;
+  const { tensors, normalisation } = model;
+  const grown = ['readout.weight', 'readout.bias'].map((name) => {
+    const { shape, data } = tensors[name];
+    return [name, { shape, data: data.map((value) => value * factor) }] as const;
+  });
+  return {
+    ...model,
+    tensors: { ...tensors, ...Object.fromEntries(grown) },
+    normalisation: {
+      ...normalisation,
+      outputScale: normalisation.outputScale.map((scale) => scale / factor),
+    },
+  };
+}
+
+/** Our own fit, whose result is spoiled before it is handed over. */
+function fitWorker(spoil: string): URL {
+  return workerScript(`
+    import { workerData } from 'node:worker_threads';
+    import { calibrateSession } from ${JSON.stringify(compiledUrl('calibration/session/calibrate-session.js').href)};
+    import { createCalibrationHost } from ${JSON.stringify(compiledUrl('host/calibration-host.js').href)};
+    import { WorkerPort } from ${JSON.stringify(compiledUrl('runtime/worker-port.js').href)};
+    const port = new WorkerPort();
+    await port.serve(async () => {
+      const { base, recording, options } = workerData;
+      const calibration = await calibrateSession(base, recording, options, createCalibrationHost(1));
+      ${spoil}
+      port.post({ kind: 'done', calibration });
+    });
+  `);
+}
