@@ -3,7 +3,7 @@
  * the session, which no method has seen, and the seconds that the fit takes.
  */
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
-import type { SessionMethod } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { pretrain } from '../calibration/session/pretrain.ts';
 import { ridgeBaseline } from '../calibration/session/ridge-baseline.ts';
 import { decodeSession, scoreBlocks } from '../calibration/session/session-scores.ts';

@@ -10,7 +10,7 @@ import type { CalibrationHost } from '../calibration/calibrate.ts';
 import { speedGain, withGain } from '../calibration/speed-gain.ts';
 import { splitBins } from '../calibration/splits.ts';
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
-import type { SessionMethod } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { firstAcquiredS, plateauS, successByMinute, taskMetrics } from '../task/metrics.ts';

@@ -116,12 +116,17 @@ export function lowRankNames(name: string): { up: string; down: string } {
   return { up: `low_rank.${name}.up`, down: `low_rank.${name}.down` };
 }
 
-/** The matrices that a step multiplies with, by their names. */
+/** The matrices that a step multiplies with, by their names; a convolution is none. */
 export function matrixNames(
   kind: DecoderKind,
   plan: Pick<StepPlan, 'config' | 'shape'>,
 ): ReadonlySet<string> {
-  return new Set(kind.account(plan.config, plan.shape).maps.map(({ name }) => name));
+  const { config, shape } = plan;
+  const maps = new Set(kind.account(config, shape).maps.map(({ name }) => name));
+  const matrices = kind
+    .parameters(config, shape)
+    .filter((spec) => spec.shape.length === 2 && maps.has(spec.name));
+  return new Set(matrices.map(({ name }) => name));
 }
 
 function readInParameters({ shape }: StepPlan, session: number, channelCount: number): ParameterSpec[] {

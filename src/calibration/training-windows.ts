@@ -21,19 +21,20 @@ export function clipSegments(segments: readonly Segment[], range: BinRange): Seg
 
 /**
  * The length of windows: what is wanted, or less where the recording is made of short trials.
+ * @param roomBins what segments have to hold beside a window
  * @throws BetzError CAL_SEGMENTS_TOO_SHORT
  */
-export function windowBinsFor(segments: readonly Segment[], windowBinsWanted: number): number {
+export function windowBinsFor(segments: readonly Segment[], windowBinsWanted: number, roomBins = 0): number {
   const lengths = segments.map(lengthOf);
   const binTotal = lengths.reduce((sum, length) => sum + length, 0);
   let windowBins = windowBinsWanted;
   const coverage = (): number =>
-    lengths.reduce((sum, length) => sum + (length >= windowBins ? length : 0), 0) / binTotal;
+    lengths.reduce((sum, length) => sum + (length >= windowBins + roomBins ? length : 0), 0) / binTotal;
   while (windowBins > WINDOW_BINS_MIN && !(coverage() >= COVERAGE_MIN)) windowBins--;
   if (coverage() > 0) return windowBins;
   throw new BetzError('CAL_SEGMENTS_TOO_SHORT', 'no stretch of the recording is long enough to train on', {
     value: `${Math.max(0, ...lengths)} bins without a join at most`,
-    tip: `A recurrent decoder needs stretches of ${WINDOW_BINS_MIN} bins or more: use kalman or wiener, or longer trials.`,
+    tip: `A recurrent decoder needs stretches of ${WINDOW_BINS_MIN + roomBins} bins or more: use kalman or wiener, or longer trials.`,
   });
 }
 

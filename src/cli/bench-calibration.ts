@@ -6,8 +6,8 @@ import { recordedBenchData, simulatedBenchData } from '../bench/calibration-data
 import type { CalibrationBenchData } from '../bench/calibration-data.ts';
 import { median } from '../bench/distribution.ts';
 import { describeMachine, machineLine } from '../bench/machine.ts';
-import { SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
-import type { SessionMethod } from '../calibration/session/calibrate-session.ts';
+import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { decoderKinds } from '../decoders/registry.ts';
 import { createCalibrationHost } from '../host/calibration-host.ts';
 import { tableLines } from './bench-text.ts';

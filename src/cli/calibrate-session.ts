@@ -1,8 +1,10 @@
 /** `betz calibrate --model`: a model brought to a new session by a little of its data. */
 import { basename } from 'node:path';
 import { frameAfter } from '../acquisition/simulated/simulate-recording.ts';
-import { calibrateSession, SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
-import type { SessionCalibration, SessionMethod } from '../calibration/session/calibrate-session.ts';
+import { calibrateSession } from '../calibration/session/calibrate-session.ts';
+import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
+import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { onlySegments } from '../calibration/session/ridge-baseline.ts';
 import { verdictOf } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { assertModelPathWritable, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
 import type { SeededCalibration } from '../calibration/calibrate-seeds.ts';
-import { SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
+import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { DecoderKind } from '../decoders/decoder.ts';
 import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';

@@ -1,6 +1,6 @@
 /** `betz run --calibrate`: the options, what is said while it goes on, and what it came to. */
 import { basename } from 'node:path';
-import type { SessionMethod } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import type { Transition } from '../calibration/session/guardrails.ts';
 import { assertModelPathWritable, writeModelBytes } from '../host/model-store.ts';
 import type { Model } from '../decoders/decoder.ts';

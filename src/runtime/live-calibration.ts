@@ -3,7 +3,8 @@
  * proposes the candidate, or puts it into service at once. A sink, because it needs what sinks get; what goes wrong is a state
  * with a reason, and never an error in the session.
  */
-import type { SessionCalibration, SessionMethod } from '../calibration/session/calibrate-session.ts';
+import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { Guardrails } from '../calibration/session/guardrails.ts';
 import type { CalibrationState, Transition } from '../calibration/session/guardrails.ts';
 import { verdictOf } from '../calibration/session/report-verdict.ts';

@@ -1,9 +1,7 @@
 /** What a fit in a thread of its own is given, and what it says. */
-import type {
-  SessionCalibration,
-  SessionMethod,
-  SessionOptions,
-} from '../calibration/session/calibrate-session.ts';
+import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../calibration/session/session-methods.ts';
+import type { SessionOptions } from '../calibration/session/session-task.ts';
 import type { TrainingProgress } from '../calibration/training.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';

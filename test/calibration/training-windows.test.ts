@@ -81,11 +81,21 @@ describe('WindowSampler', () => {
   });
 
   it.each([
-    ['trials of 7 bins', [7, 7, 7], '7 bins'],
-    ['no segment at all', [], '0 bins'],
-  ])('refuses %s', (_what, lengths, value) => {
-    const error = betzErrorOf(() => windowBinsFor(segmentsOf(lengths), 100));
+    ['as long as most trials hold with the room', [30, 30, 30], 100, 8, 22],
+    ['as long as asked where both fit', [108], 100, 8, 100],
+    ['no shorter than without room', [16, 16], 100, 8, 8],
+  ])('leaves room beside windows: %s', (_what, lengths, wanted, room, windowBins) => {
+    expect(windowBinsFor(segmentsOf(lengths), wanted, room)).toBe(windowBins);
+  });
+
+  it.each([
+    ['trials of 7 bins', [7, 7, 7], 0, '7 bins'],
+    ['no segment at all', [], 0, '0 bins'],
+    ['trials that hold a window and not the room beside it', [15, 15], 8, '15 bins'],
+  ])('refuses %s', (_what, lengths, room, value) => {
+    const error = betzErrorOf(() => windowBinsFor(segmentsOf(lengths), 100, room));
     expect(error.code).toBe('CAL_SEGMENTS_TOO_SHORT');
     expect(error.value).toContain(value);
+    expect(error.tip).toContain(`${8 + room} bins`);
   });
 });

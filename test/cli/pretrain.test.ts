@@ -145,7 +145,7 @@ describe('betz calibrate --model', () => {
       const report = sessionReport.parse(jsonOf(result));
       expect(report).toMatchObject({ seconds: 12, session: 'simulated array, seed 1, day 8' });
       expect(report.tried.map((each) => each.method)).toEqual(
-        method === 'auto' ? ['readout', 'read-in'] : [method],
+        method === 'auto' ? ['readout', 'ends'] : [method],
       );
       expect(report.later).toMatchObject({ seconds: 120 });
       expect(report.heldOutR2.mean).toBeCloseTo((report.heldOutR2.x + report.heldOutR2.y) / 2, 9);

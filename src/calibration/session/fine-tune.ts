@@ -42,7 +42,7 @@ export async function fineTune(
   const model = learns === 'all' ? task.model : withReadIn(task.model);
   const kind = findDecoderKind(model.kind);
   const { shiftBins } = augmentation;
-  const windowBins = windowBinsFor(fit, options.windowBins + 2 * shiftBins) - 2 * shiftBins;
+  const windowBins = windowBinsFor(fit, options.windowBins, 2 * shiftBins);
   const sampler = (segments: readonly Segment[]): ShiftedSampler =>
     new ShiftedSampler(new WindowSampler(segments, windowBins + 2 * shiftBins), shiftBins);
   const plan: StepPlan = {

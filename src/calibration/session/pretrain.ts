@@ -89,14 +89,10 @@ export async function pretrain(
     options.latentCount ?? Math.min(LATENT_COUNT, ...recordings.map(({ channels }) => channels.length));
   const augmentation = { ...AUGMENTATION, ...options.augmentation };
   const trainSegments = sessions.map(({ recording, train }) => clipSegments(recording.segments, train));
-  const windowBins =
-    Math.min(
-      // Each session has to hold windows: short trials of one shorten those of all.
-      ...trainSegments.map((segments) =>
-        windowBinsFor(segments, given.windowBins + 2 * augmentation.shiftBins),
-      ),
-    ) -
-    2 * augmentation.shiftBins;
+  // Each session has to hold windows: short trials of one shorten those of all.
+  const windowBins = Math.min(
+    ...trainSegments.map((segments) => windowBinsFor(segments, given.windowBins, 2 * augmentation.shiftBins)),
+  );
   const plan: StepPlan = {
     kind: kind.name,
     // Features are dropped before the read-in, where they are channels.

@@ -2,8 +2,16 @@
  * A readout that learns from every bin: recursive least squares with forgetting (Haykin, Adaptive Filter Theory, 5th edition,
  * section 10.3), from the readout that there is.
  *   k = P f / (lambda + f^T P f),   w <- w + k (y - w^T f),   P <- (P - k (P f)^T) / lambda,   f with a 1 for the bias.
- * P begins at 1 / penalty. All outputs share P. A bin costs O(F^2) and allocates nothing.
+ * P begins at I / priorBins. All outputs share P. A bin costs O(F^2) and allocates nothing.
+ *
+ * Along what the features do not show, P would grow without end, and the first thing seen there would throw the weights about.
+ * So every bin one coordinate e, each in its turn, counts as seen with the weight rho, with nothing to learn from it
+ * (Levenberg-Marquardt regularisation of recursive estimates: Ljung and Soderstrom, Theory and Practice of Recursive Identification,
+ * 1983):
+ *   P <- P - (P e) (P e)^T / (1 / rho + e^T P e),   rho = (lambda^-size - 1) priorBins,
+ * which holds P below lambda^-size / priorBins in every direction. Nothing is added when nothing is forgotten.
  */
+import { assert } from '../../core/errors.ts';
 import type { Readout } from './readout-fit.ts';
 
 export interface RlsOptions {
@@ -18,9 +26,15 @@ export class RecursiveReadout {
   private readonly size: number;
   private readonly outputCount: number;
   private readonly forgetting: number;
+  /** 1 / rho */
+  private readonly hold: number;
+  /** The coordinate whose turn it is. */
+  private turn = 0;
   /** [size x size], symmetric */
   private readonly inverse: Float64Array;
   private readonly gain: Float64Array;
+  /** P e, after the bin. */
+  private readonly column: Float64Array;
   private readonly input: Float64Array;
   /** [outputCount x size], the bias last */
   private readonly weights: Float64Array;
@@ -30,9 +44,13 @@ export class RecursiveReadout {
     const featureCount = prior.weight.length / this.outputCount;
     this.size = featureCount + 1;
     this.forgetting = 0.5 ** (1 / halfLifeBins);
+    const rho = (this.forgetting ** -this.size - 1) * priorBins;
+    assert(Number.isFinite(rho), 'the half-life is not a tiny part of the number of features');
+    this.hold = 1 / rho;
     this.inverse = new Float64Array(this.size ** 2);
     for (let i = 0; i < this.size; i++) this.inverse[i * (this.size + 1)] = 1 / priorBins;
     this.gain = new Float64Array(this.size);
+    this.column = new Float64Array(this.size);
     this.input = new Float64Array(this.size).fill(1);
     this.weights = new Float64Array(this.outputCount * this.size);
     for (let o = 0; o < this.outputCount; o++) {
@@ -54,7 +72,7 @@ export class RecursiveReadout {
 
   /** A bin with anything that is not finite teaches nothing. @param target [outputCount] normalised */
   learn(features: Float32Array, target: Float32Array): boolean {
-    const { size, inverse, gain, input, forgetting, weights, outputCount } = this;
+    const { size, inverse, gain, column, input, forgetting, weights, outputCount, turn } = this;
     let probe = 0;
     for (let i = 0; i < size - 1; i++) {
       input[i] = features[i];
@@ -77,11 +95,16 @@ export class RecursiveReadout {
       const scaled = error / power;
       for (let i = 0; i < size; i++) weights[at + i] += gain[i] * scaled;
     }
+    for (let i = 0; i < size; i++)
+      column[i] = (inverse[turn * size + i] - (gain[turn] / power) * gain[i]) / forgetting;
+    const held = this.hold + column[turn];
+    this.turn = (turn + 1) % size;
     // Only the upper triangle is computed, so that P stays symmetric however long it runs.
     for (let i = 0; i < size; i++) {
       const factor = gain[i] / power;
+      const heldFactor = column[i] / held;
       for (let j = i; j < size; j++) {
-        const value = (inverse[i * size + j] - factor * gain[j]) / forgetting;
+        const value = (inverse[i * size + j] - factor * gain[j]) / forgetting - heldFactor * column[j];
         inverse[i * size + j] = value;
         inverse[j * size + i] = value;
       }

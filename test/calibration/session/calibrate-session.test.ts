@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalibrationHost } from '../../../src/calibration/calibrate.ts';
-import { calibrateSession, SESSION_METHODS } from '../../../src/calibration/session/calibrate-session.ts';
-import type {
-  SessionCalibration,
-  SessionMethod,
-} from '../../../src/calibration/session/calibrate-session.ts';
+import { calibrateSession } from '../../../src/calibration/session/calibrate-session.ts';
+import { SESSION_METHODS } from '../../../src/calibration/session/session-methods.ts';
+import type { SessionCalibration } from '../../../src/calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../../../src/calibration/session/session-methods.ts';
+import { isEarlierBetter } from '../../../src/calibration/session/preference.ts';
 import { pretrain } from '../../../src/calibration/session/pretrain.ts';
 import { sessionProvenance } from '../../../src/calibration/session/session-provenance.ts';
 import { decodeSession, scoreBlocks } from '../../../src/calibration/session/session-scores.ts';
@@ -77,12 +77,15 @@ describe('calibrateSession', () => {
       expect(scores.blockR2).toHaveLength(result.blocks.heldOut.length);
       expect(result.inService.blockR2).toHaveLength(result.blocks.heldOut.length);
       expect(result.tried.map((each) => each.method)).toEqual(
-        method === 'auto' ? ['readout', 'read-in'] : [method],
+        method === 'auto' ? ['readout', 'ends'] : [method],
       );
+      const [first, last = first] = result.tried;
+      const chosen = isEarlierBetter(first.scores, last.scores) ? first : last;
+      expect(result.candidate).toBe(chosen);
     },
   );
 
-  it.each(['readout', 'read-in', 'lora', 'full'] as const)(
+  it.each(['readout', 'read-in', 'ends', 'lora', 'full'] as const)(
     '%s: is better after it than before it',
     async (method) => {
       const training = { ...QUICK, stepCount: 40, batchCount: 16 };
@@ -96,7 +99,7 @@ describe('calibrateSession', () => {
     },
   );
 
-  it.each(['readout', 'rls'] as const)(
+  it.each(['readout', 'rls', 'ends'] as const)(
     '%s: learns from the held-out blocks too, once they have judged',
     async (method) => {
       const first = await calibrate(method);
@@ -137,6 +140,28 @@ describe('calibrateSession', () => {
       .map(([name]) => name);
     expect(changed).toHaveLength(2);
   });
+
+  it('ends: the read-in of read-in, and a readout besides', async () => {
+    const readIn = (await calibrate('read-in')).candidate.model;
+    const { model } = (await calibrate('ends')).candidate;
+    expect(model.readIn).toEqual(readIn.readIn);
+    const changed = Object.keys(base.tensors).filter((name) =>
+      model.tensors[name].data.some((x, i) => x !== base.tensors[name].data[i]),
+    );
+    expect(changed).toEqual(['readout.weight', 'readout.bias']);
+  });
+
+  it.each(['read-in', 'ends', 'full'] as const)(
+    '%s: is judged as it was before its second cycle, which learns from the held-out blocks',
+    async (method) => {
+      const scoresOf = async (refitStepCount: number): Promise<unknown> => {
+        const training = { ...QUICK, stepCount: 10 + refitStepCount, refitStepCount };
+        const { candidate } = await calibrateSession(base, session, { method, training }, host);
+        return candidate.scores;
+      };
+      expect(await scoresOf(6)).toEqual(await scoresOf(0));
+    },
+  );
 
   it('judges a candidate on bins that it has not learned from: what they hold changes nothing of it', async () => {
     const { blocks } = await calibrate('normalise');
@@ -184,7 +209,7 @@ describe('calibrateSession', () => {
       output: { name: 'handVelocity', labels: ['x', 'y'], unit: 'm/s' },
     };
     closed.features.channelLabels = session.channels.map(({ label }) => label);
-    for (const method of ['readout', 'rls', 'read-in', 'lora', 'full', 'scratch'] as const) {
+    for (const method of ['readout', 'rls', 'read-in', 'ends', 'lora', 'full', 'scratch'] as const) {
       const error = await betzErrorOfAsync(() => calibrateSession(closed, session, { method }, host));
       expect(error).toMatchObject({ code: 'CAL_METHOD_UNSUPPORTED', value: method });
     }

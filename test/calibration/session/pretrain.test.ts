@@ -58,8 +58,18 @@ describe('pretrain', () => {
     const long = simulatedSession(0, 120);
     const { options } = await quickly({}, [long, trials(simulatedSession(1, 10), 20)]);
     expect(options.windowBins).toBe(20);
-    const error = await betzErrorOfAsync(() => quickly({}, [long, trials(simulatedSession(1, 10), 5)]));
-    expect(error.code).toBe('CAL_SEGMENTS_TOO_SHORT');
+    const shifted = { augmentation: { shiftBins: 4 } };
+    const withRoom = await quickly(shifted, [long, trials(simulatedSession(1, 10), 20)]);
+    expect(withRoom.options.windowBins).toBe(12);
+    for (const [bins, options] of [
+      [5, {}],
+      [10, shifted],
+    ] as const) {
+      const error = await betzErrorOfAsync(() =>
+        quickly(options, [long, trials(simulatedSession(1, 10), bins)]),
+      );
+      expect(error.code).toBe('CAL_SEGMENTS_TOO_SHORT');
+    }
   });
 
   it('goes on from a checkpoint, anywhere, to the same bits', async () => {

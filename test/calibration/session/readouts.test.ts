@@ -187,6 +187,88 @@ describe('RecursiveReadout', () => {
   });
 });
 
+describe('RecursiveReadout that forgets', () => {
+  it('is what the dense sums give: R <- lambda R + f f^T, w <- w + R^-1 f error, then one coordinate counts as seen', () => {
+    forEachCase(seeds, 10, (seed) => {
+      const drawn = problem(seed, 40);
+      const lambda = 0.5 ** (1 / 9);
+      const size = FEATURES + 1;
+      const learned = learnAll(drawn, 9, 3).refresh();
+      const information = Matrix.eye(size).mul(3);
+      const weights = new Matrix([
+        flat(drawn.prior).slice(0, size),
+        flat(drawn.prior).slice(size),
+      ]).transpose();
+      for (let bin = 0; bin < 40; bin++) {
+        const row = Matrix.rowVector([...drawn.features.subarray(bin * FEATURES, (bin + 1) * FEATURES), 1]);
+        const target = Matrix.rowVector([...drawn.targets.subarray(bin * OUTPUTS, (bin + 1) * OUTPUTS)]);
+        information.mul(lambda).add(row.transpose().mmul(row));
+        const error = target.sub(row.mmul(weights));
+        weights.add(solve(information, row.transpose()).mmul(error));
+        const turn = bin % size;
+        information.set(turn, turn, information.get(turn, turn) + 3 * (lambda ** -size - 1));
+      }
+      expectClose(flat(learned), weights.transpose().to1DArray(), () => 1e-5);
+    });
+  });
+
+  const HALF_LIFE = 20;
+  const PRIOR = 10;
+  /** P of the features is at most this, in every direction. */
+  const bound = 2 ** ((FEATURES + 1) / HALF_LIFE) / PRIOR;
+
+  /** After `quietBins` bins in which the features were `quiet`: how far one bin, `woken`, moves the weights. */
+  function moved(quietBins: number, quiet: readonly number[], woken: readonly number[]): number[] {
+    const prior = problem(8, 1).prior;
+    const recursive = new RecursiveReadout(prior, { halfLifeBins: HALF_LIFE, priorBins: PRIOR });
+    const target = new Float32Array(OUTPUTS).fill(1);
+    for (let bin = 0; bin < quietBins; bin++) {
+      const sign = bin % 2 === 0 ? 1 : -1;
+      recursive.learn(
+        Float32Array.from(quiet, (x) => sign * x),
+        target,
+      );
+    }
+    const before = flat(recursive.refresh());
+    const row = Float32Array.from(woken);
+    const said = new Float32Array(OUTPUTS);
+    recursive.predict(row, said);
+    recursive.learn(row, target);
+    // k = change / error, the same for every output
+    return flat(recursive.refresh()).map((w, i) => {
+      const output = Math.floor(i / (FEATURES + 1));
+      return (w - before[i]) / (1 - said[output]);
+    });
+  }
+
+  it.each([
+    ['a feature was silent', [1, 1, 0, -1, 1], [0, 0, 1, 0, 0]],
+    ['two features were the same', [1, -1, 1, 1, 1], [0, 0, 1, -1, 0]],
+    ['all features were silent', [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]],
+  ])('gives the first bin after a long silence no more weight than a prior would: %s', (_, quiet, woken) => {
+    // k = P f / (lambda + f^T P f): with P below the bound in all directions it cannot be longer than this.
+    for (const quietBins of [30, 300, 5000, 50_000]) {
+      const gain = moved(quietBins, quiet, woken).slice(0, FEATURES);
+      expect(gain.every(Number.isFinite)).toBe(true);
+      expect(Math.hypot(...gain)).toBeLessThan(bound * Math.hypot(...woken) * 1.001);
+      expect(Math.hypot(...gain)).toBeGreaterThan(0.02); // and learns from it all the same
+    }
+  });
+
+  it('forgets no slower for it where the features move', () => {
+    const drawn = problem(9, 600);
+    drawn.features.forEach((_, i) => {
+      if (i % FEATURES === 2) drawn.features[i] = 0;
+    });
+    const rng = new Rng(9);
+    drawn.targets.forEach((_, i) => {
+      const bin = Math.floor(i / OUTPUTS);
+      drawn.targets[i] = (bin < 500 ? 1 : -1) * drawn.features[bin * FEATURES] + rng.normal(0, 0.01);
+    });
+    expect(learnAll(drawn, 20, 1).refresh().weight[0]).toBeLessThan(-0.9); // 100 bins, five half-lives
+  });
+});
+
 describe('frozen features', () => {
   const kinds = decoderKinds.filter(({ ends }) => ends !== undefined);
   const SHAPE = { inputCount: 4, outputCount: 2 };

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../../src/acquisition/simulated/simulate-recording.ts';
 import { calibrateSession } from '../../../src/calibration/session/calibrate-session.ts';
-import type { SessionMethod } from '../../../src/calibration/session/calibrate-session.ts';
+import type { SessionMethod } from '../../../src/calibration/session/session-methods.ts';
 import { sessionReport } from '../../../src/calibration/session/session-report.ts';
 import type { SessionReport } from '../../../src/calibration/session/session-report.ts';
 import { chooseBlocks } from '../../../src/cli/report/movement-sections.ts';

@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
+import { benchCalibration } from '../../src/bench/calibration.ts';
+import type { CalibrationBenchRow } from '../../src/bench/calibration.ts';
+import { firstSeconds, recordedBenchData, simulatedBenchData } from '../../src/bench/calibration-data.ts';
+import type { CalibrationBenchData } from '../../src/bench/calibration-data.ts';
+import { onlySegments } from '../../src/calibration/session/ridge-baseline.ts';
+import { binRecording } from '../../src/recording/bin-recording.ts';
+import { createCalibrationHost } from '../../src/host/calibration-host.ts';
+import { openRecording } from '../../src/recording/open-recording.ts';
+import { randomRecording } from '../support/random-recording.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
+import { simulatedSession } from '../support/session-days.ts';
+
+describe('recordedBenchData', () => {
+  // Bin by bin the number of the bin, so that a part says where it is from.
+  const whole = randomRecording(1, { binCount: 100, channelCount: 1, segmentStarts: [0, 50, 70] });
+  for (let bin = 0; bin < 100; bin++) whole.features[bin] = bin;
+  const { training, session, test } = recordedBenchData(whole);
+
+  it('is what came before, the session and the test, in time order and without a bin in two of them', () => {
+    expect(training).toHaveLength(1);
+    const all = [training[0], session, test].flatMap(({ features }) => [...features]);
+    expect(all).toEqual(Array.from({ length: 100 }, (_, bin) => bin));
+    expect([training[0].binCount, session.binCount, test.binCount]).toEqual([60, 20, 20]);
+  });
+
+  it('keeps joins, and makes none', () => {
+    expect(training[0].segments).toEqual([
+      { startBin: 0, endBin: 50 },
+      { startBin: 50, endBin: 60 },
+    ]);
+    expect(session.segments).toEqual([
+      { startBin: 0, endBin: 10 },
+      { startBin: 10, endBin: 20 },
+    ]);
+    expect(test.segments).toEqual([{ startBin: 0, endBin: 20 }]);
+  });
+
+  it.skipIf(!existsSync('../shared/data/degenhart-stabilizer/20160325.mat'))(
+    'holds trials of a real recording apart (needs ../shared/data)',
+    () => {
+      const recording = binRecording(openRecording('../shared/data/degenhart-stabilizer/20160325.mat'), {
+        targetName: 'targetDirection',
+      });
+      const parts = recordedBenchData(recording);
+      expect(parts.training[0].segments.length).toBeGreaterThan(500);
+      expect(parts.session.segments.length).toBeGreaterThan(50);
+    },
+  );
+});
+
+describe('firstSeconds', () => {
+  const recording = randomRecording(2, { binCount: 100, binMs: 50, segmentStarts: [0, 30] });
+
+  it('is the beginning, with its joins', () => {
+    const first = firstSeconds(recording, 2);
+    expect(first.binCount).toBe(40);
+    expect(first.features).toEqual(recording.features.subarray(0, 160));
+    expect(first.target.values).toEqual(recording.target.values.subarray(0, 80));
+    expect(first.segments).toEqual([
+      { startBin: 0, endBin: 30 },
+      { startBin: 30, endBin: 40 },
+    ]);
+    expect(firstSeconds(recording, 5).binCount).toBe(100);
+  });
+
+  it('refuses more than there is', () => {
+    const error = betzErrorOf(() => firstSeconds(recording, 5.1));
+    expect(error).toMatchObject({ code: 'CAL_SESSION_TOO_SHORT', value: 5 });
+  });
+});
+
+describe('simulatedBenchData', () => {
+  it('tests on what follows the session, on the same day', () => {
+    const options = { trainingDays: 2, trainingSeconds: 4, newDay: 5, sessionSeconds: 6 };
+    const { training, session, test } = simulatedBenchData(3, options);
+    expect(training.map(({ name }) => name)).toEqual([
+      'simulated array, seed 3, day 0',
+      'simulated array, seed 3, day 1',
+    ]);
+    expect([training[0].binCount, session.binCount, test.binCount]).toEqual([200, 300, 6000]);
+    // In one go.
+    const whole = simulateRecording({ seed: 3, day: 5 }, 126, 20).features;
+    const joined = [...session.features, ...test.features];
+    expect(joined).toHaveLength(whole.length);
+    expect(whole.every((count, i) => count === joined[i])).toBe(true);
+  });
+});
+
+describe('benchCalibration', () => {
+  const day = simulatedSession(8, 30);
+  const session = firstSeconds(day, 20);
+  const data: CalibrationBenchData = {
+    name: 'day 8',
+    training: [simulatedSession(0, 20), simulatedSession(1, 20)],
+    session,
+    test: onlySegments(day, [{ startBin: session.binCount, endBin: day.binCount }]),
+  };
+  /** The same, where all that the test says is the opposite. */
+  const backwards: CalibrationBenchData = {
+    ...data,
+    name: 'backwards',
+    test: { ...data.test, target: { ...data.test.target, values: data.test.target.values.map((v) => -v) } },
+  };
+  let rows: CalibrationBenchRow[];
+  const lines: string[] = [];
+  beforeAll(async () => {
+    const options = {
+      decoder: 'gru',
+      config: { hiddenCount: 8 },
+      seed: 1,
+      methods: ['normalise', 'readout'] as const,
+      secondsList: [10],
+      onProgress: (line: string) => lines.push(line),
+    };
+    rows = await benchCalibration([data, backwards], options, createCalibrationHost(1));
+  });
+
+  it('has a row for the base, and for every method and amount of data; all of the session goes to full', () => {
+    const expected = [
+      ['none', 0],
+      ['ridge', 10],
+      ['normalise', 10],
+      ['readout', 10],
+      ['ridge', 20],
+      ['full', 20],
+    ];
+    for (const name of ['day 8', 'backwards']) {
+      const own = rows.filter((row) => row.data === name);
+      expect(own.map(({ method, seconds }) => [method, seconds])).toEqual(expected);
+    }
+    for (const { decoder, seed } of rows) expect({ decoder, seed }).toEqual({ decoder: 'gru', seed: 1 });
+    expect(lines).toHaveLength(5);
+  });
+
+  it('times every fit but that of the ridge baseline', () => {
+    for (const { method, fitSeconds } of rows) {
+      if (method === 'ridge') expect(fitSeconds).toBeNaN();
+      else expect(fitSeconds).toBeGreaterThan(0);
+    }
+  });
+
+  it('scores on the test, which no method has seen', () => {
+    const own = rows.filter((row) => row.data === 'day 8');
+    const against = rows.filter((row) => row.data === 'backwards');
+    own.forEach(({ r2 }, i) => {
+      expect(r2).toBeGreaterThan(0.1);
+      expect(r2).toBeLessThan(1);
+      expect(against[i].r2).toBeLessThan(0);
+    });
+  });
+});
