@@ -2,6 +2,7 @@
  * The drift index over a real recording: reference and ridge decoder from its first part, then index and R2 block by block in
  * time. A recording of the stabiliser (docs/formats.md) has its instability applied to the trials that had it.
  */
+import { AdaptiveDecoder } from '../calibration/adaptive/adaptive-decoder.ts';
 import { fitWiener } from '../calibration/closed-form-wiener.ts';
 import { decodeRange } from '../calibration/decode-range.ts';
 import { DriftMonitor } from '../calibration/drift/drift-monitor.ts';
@@ -27,6 +28,8 @@ interface DriftBlock {
   lostCount: number;
   /** Mean over dimensions. */
   r2: number;
+  /** The same decoder with adaptive normalisation, which began with the first block. */
+  r2Normalised: number;
 }
 
 export interface RecordingDrift {
@@ -48,7 +51,20 @@ export function driftOfRecording(
   const channelCount = channels.length;
   const referenceBins = Math.floor(binCount * options.referenceShare);
   const model = ridgeModel(recording, { startBin: 0, endBin: referenceBins });
-  const decoder = findDecoderKind('wiener').createDecoder(model, loadKernels());
+  const kind = findDecoderKind('wiener');
+  const decoder = kind.createDecoder(model, loadKernels());
+  const adaptive = new AdaptiveDecoder(model, kind, loadKernels());
+  const normalised = {
+    inputCount: channelCount,
+    outputCount: target.labels.length,
+    step: (row: Float32Array, output: Float32Array): void => {
+      adaptive.step(row, output);
+    },
+    // At a join what was adapted stays.
+    reset: (): void => {
+      adaptive.resetCore();
+    },
+  };
   const reference = fitDriftReference(
     features.subarray(0, referenceBins * channelCount),
     channelCount,
@@ -63,7 +79,13 @@ export function driftOfRecording(
       monitor.update(features.subarray(bin * channelCount, (bin + 1) * channelCount));
     }
     const { index, isRecalibrationAdvised, reasons, lostChannels } = monitor.report();
-    const outputs = decodeRange(decoder, model, recording, range);
+    const r2Of = (by: Parameters<typeof decodeRange>[0]): number =>
+      scoreBins(
+        target,
+        decodeRange(by, model, recording, range),
+        range,
+        options.isScored ?? ((): boolean => true),
+      );
     blocks.push({
       startS: (startBin * binMs) / 1000,
       endS: (range.endBin * binMs) / 1000,
@@ -71,7 +93,8 @@ export function driftOfRecording(
       isAdvised: isRecalibrationAdvised,
       reason: reasons[0] ?? null,
       lostCount: lostChannels.length,
-      r2: scoreBins(target, outputs, range, options.isScored ?? ((): boolean => true)),
+      r2: r2Of(decoder),
+      r2Normalised: r2Of(normalised),
     });
   }
   const index = blocks.map((block) => block.index);

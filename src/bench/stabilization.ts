@@ -1,16 +1,16 @@
 /**
  * `betz bench stabilization`: what the recorded instability of a day costs a decoder, and how much of it the stabiliser brings
  * back without labels. Decoders are fitted on calibration trials and never again; what changes is the map from channels to
- * latents. The linear decoder and the GRU see the same latents.
+ * latents, or to what the core is given.
  */
 import { calibrateByGradient } from '../calibration/calibrate-gradient.ts';
 import type { CalibrationHost } from '../calibration/calibrate.ts';
 import { decodeRange } from '../calibration/decode-range.ts';
 import { decodingMetrics } from '../calibration/metrics.ts';
 import { splitBins } from '../calibration/splits.ts';
-import { modelOfLatents, stabilizeModel } from '../calibration/stabilize-model.ts';
-import { fitReference, latentsOf, stabilize } from '../calibration/stabilize.ts';
-import type { DroppedChannel, StabilizerReference } from '../calibration/stabilize.ts';
+import { modelOfLatents, stabilizeModel, withReference } from '../calibration/stabilize-model.ts';
+import { fitReference, latentsOf, stabilize, unlabelledCounts } from '../calibration/stabilize.ts';
+import type { DroppedChannel } from '../calibration/stabilize.ts';
 import type { BinnedRecording, Recording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { latentRecording } from '../calibration/calibrate-latents.ts';
@@ -28,6 +28,8 @@ export interface StabilizationBenchOptions {
   decoders: readonly string[];
   /** Settings of those kinds. */
   config?: Readonly<Record<string, unknown>>;
+  /** What those kinds are trained on: the reference's latents, or the channels, as most decoders are. */
+  inputs: 'latents' | 'channels';
   /** Training steps; default: by the amount of data. */
   stepCount?: number;
   /** Of factor analysis and of training: both days' fits take the same one. */
@@ -114,8 +116,8 @@ function measure(
   };
 }
 
-function ridgeOn({ calibration, channelLabels }: StabilizationData, seed: number): Contestant {
-  const reference = fitReference({ counts: calibration.binned.features, channelLabels }, { seed });
+function ridgeOn({ calibration }: StabilizationData, seed: number): Contestant {
+  const reference = fitReference(unlabelledCounts(calibration.binned), { seed });
   const { factors } = reference;
   const ridge = fitLatentRidge(
     calibration,
@@ -126,7 +128,7 @@ function ridgeOn({ calibration, channelLabels }: StabilizationData, seed: number
     name: 'ridge',
     decode: (set) => decodeLatents(ridge, set, latentsOf(factors, set.binned.features)),
     stabilized: ({ binned }) => {
-      const today = stabilize(reference, { counts: binned.features, channelLabels }, { seed });
+      const today = stabilize(reference, unlabelledCounts(binned), { seed });
       return {
         dropped: today.dropped,
         decode: (set) => decodeLatents(ridge, set, latentsOf(today.factors, set.binned.features)),
@@ -137,14 +139,14 @@ function ridgeOn({ calibration, channelLabels }: StabilizationData, seed: number
 
 async function gradientOn(
   kindName: string,
-  { calibration, channelLabels }: StabilizationData,
+  { calibration: { binned } }: StabilizationData,
   seed: number,
   options: StabilizationBenchOptions,
 ): Promise<Contestant> {
-  const counts = calibration.binned.features;
-  const reference = fitReference({ counts, channelLabels }, { seed });
-  const core = await trainOnLatents(kindName, calibration.binned, reference, seed, options);
-  const model = modelOfLatents(core, reference, counts);
+  const model =
+    options.inputs === 'latents'
+      ? await trainOnLatents(kindName, binned, seed, options)
+      : withReference(await train(kindName, binned, seed, options), unlabelledCounts(binned), seed);
   const decodeWith = (used: Model, { binned }: TrialSet): Float32Array => {
     const decoder = findDecoderKind(used.kind).createDecoder(used, options.host.makeKernels());
     return decodeRange(decoder, used, binned, { startBin: 0, endBin: binned.binCount });
@@ -153,28 +155,36 @@ async function gradientOn(
     name: kindName,
     decode: (set) => decodeWith(model, set),
     stabilized: ({ binned }) => {
-      const today = stabilizeModel(model, { counts: binned.features, channelLabels }, { seed });
+      const today = stabilizeModel(model, unlabelledCounts(binned), { seed });
       return { dropped: today.stabilization.dropped, decode: (set) => decodeWith(today.model, set) };
     },
   };
 }
 
-/** A decoder of latents: its channels are the reference's latents. */
 async function trainOnLatents(
   kindName: string,
   calibration: BinnedRecording,
-  reference: StabilizerReference,
+  seed: number,
+  options: StabilizationBenchOptions,
+): Promise<Model> {
+  const reference = fitReference(unlabelledCounts(calibration), { seed });
+  const core = await train(kindName, latentRecording(calibration, reference), seed, options);
+  return modelOfLatents(core, reference, calibration.features);
+}
+
+async function train(
+  kindName: string,
+  recording: BinnedRecording,
   seed: number,
   { config = {}, stepCount, host }: StabilizationBenchOptions,
 ): Promise<Model> {
   const kind = findDecoderKind(kindName);
-  const latents = latentRecording(calibration, reference);
   const settings = { seed, ...(stepCount === undefined ? {} : { stepCount }) };
   // The last fifth of the calibration trials, which `splitBins` would hold out for a report, is for choosing; all are learned from.
-  const { fit, test } = splitBins(latents.binCount);
+  const { fit, test } = splitBins(recording.binCount);
   const splits = { train: fit, validation: test, fit: { startBin: 0, endBin: test.endBin }, test };
   const { model } = await calibrateByGradient(
-    latents,
+    recording,
     splits,
     kind,
     parseConfig(kind, config),
@@ -183,14 +193,14 @@ async function trainOnLatents(
     () => undefined,
   );
   const { smoothing, ...parts } = model;
-  const { name, labels, unit } = latents.target;
+  const { name, labels, unit } = recording.target;
   return {
     ...parts,
     kind: kind.name,
-    features: { name: 'spikeCounts', smoothing, channelLabels: latents.channels.map(({ label }) => label) },
+    features: { name: 'spikeCounts', smoothing, channelLabels: recording.channels.map(({ label }) => label) },
     output: { name, labels, unit },
-    binMs: latents.binMs,
-    provenance: { recording: latents.name },
+    binMs: recording.binMs,
+    provenance: { recording: recording.name },
   };
 }
 

@@ -3,7 +3,7 @@ import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
-import { fitReference, latentsOf } from './stabilize.ts';
+import { fitReference, latentsOf, unlabelledCounts } from './stabilize.ts';
 import type { StabilizerReference } from './stabilize.ts';
 import { modelOfLatents } from './stabilize-model.ts';
 import type { BinRange } from './splits.ts';
@@ -31,13 +31,11 @@ export function latentTask(
       tip: 'Choose a kind that is trained by gradient, for example gru.',
     });
   }
-  const channelLabels = recording.channels.map(({ label }) => label);
-  const width = channelLabels.length;
-  const counts = recording.features.subarray(range.startBin * width, range.endBin * width);
-  const reference = fitReference({ counts, channelLabels }, options);
+  const day = unlabelledCounts(recording, range);
+  const reference = fitReference(day, options);
   return {
     latents: latentRecording(recording, reference),
-    toChannels: (model) => modelOfLatents(model, reference, counts),
+    toChannels: (model) => modelOfLatents(model, reference, day.counts),
   };
 }
 

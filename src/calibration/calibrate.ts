@@ -19,6 +19,8 @@ import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
 import { expectMovement } from './normalisation.ts';
 import { splitBins } from './splits.ts';
+import { unlabelledCounts } from './stabilize.ts';
+import { withReference } from './stabilize-model.ts';
 import type { Splits } from './splits.ts';
 import { inTurns } from './steps.ts';
 import type { TrainingOptions, TrainingProgress } from './training.ts';
@@ -65,9 +67,13 @@ export async function calibrate(
   { latentCount, ...options }: CalibrationOptions,
   host: CalibrationHost,
 ): Promise<Calibration> {
-  if (latentCount === undefined) return calibrateChannels(recording, options, host);
   const splits = splitBins(recording.binCount);
   const seed = options.training?.seed ?? 1;
+  if (latentCount === undefined) {
+    const calibration = await calibrateChannels(recording, options, host);
+    const day = unlabelledCounts(recording, splits.fit);
+    return { ...calibration, model: withReference(calibration.model, day, seed) };
+  }
   const { latents, toChannels } = latentTask(recording, splits.fit, options.kind, { latentCount, seed });
   // Of the channels: the latents' own would flatter the decoder.
   const baseline = options.baseline ?? (await ridgeBaseline(recording, splits, host));
@@ -93,6 +99,7 @@ async function calibrateChannels(
   const model = toModel(recording, kind, fitted, {
     recording: recording.name,
     binCount: recording.binCount,
+    lagMs: recording.lagMs ?? 0,
     splits,
     ...provenance,
     validationR2,

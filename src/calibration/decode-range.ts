@@ -7,7 +7,7 @@ import { clipSegments } from './training-windows.ts';
 
 /** @returns [range's bins x outputCount] in the model's output unit */
 export function decodeRange(
-  decoder: Decoder,
+  decoder: Pick<Decoder, 'inputCount' | 'outputCount' | 'step' | 'reset'>,
   model: Pick<Model, 'features'>,
   recording: BinnedRecording,
   range: BinRange,

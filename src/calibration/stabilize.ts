@@ -8,15 +8,22 @@
  * by one, the rest are brought onto the reference by orthogonal Procrustes. They are left out of the alignment only: a
  * channel that changed still tells of the latents, through the loadings that it has now.
  *
- * It differs from the authors' in two things: factors are fitted to a tolerance per bin, and the floor of private variances is
- * a share of each channel's variance (theirs is one number for all), so that both suit counts of any bin width.
+ * It differs from the authors' in four things. Factors are fitted to a tolerance per bin, and the floor of private variances is
+ * a share of each channel's variance (theirs is one number for all), so that both suit counts of any bin width. Factors are those
+ * of counts averaged over about 60 ms: what channels share is slow, and in a bin of 20 ms hardly to be seen beside the noise of single
+ * spikes. And loadings are compared in units of each channel's noise, in which all are known equally well: in counts, the
+ * channels that fire most would decide alone.
  */
 import { BetzError } from '../core/errors.ts';
+import type { BinnedRecording, Segment } from '../core/recording.ts';
 import { fitFactorAnalysis, latentProjection } from './factor-analysis.ts';
 import type { FactorModel } from './factor-analysis.ts';
 import { orthogonalProcrustes, rotateRows } from './procrustes.ts';
+import type { BinRange } from './splits.ts';
+import { clipSegments } from './training-windows.ts';
 import { secondMoments } from './second-moments.ts';
 import type { SecondMoments } from './second-moments.ts';
+import { windowMeans } from './window-means.ts';
 
 /** What is kept of the day of calibration: the space that its latents live in. */
 export interface StabilizerReference {
@@ -37,6 +44,8 @@ export interface UnlabelledCounts {
   /** [bins x channelLabels.length] */
   counts: Float32Array;
   channelLabels: readonly string[];
+  binMs: number;
+  segments: readonly Segment[];
 }
 
 export interface DroppedChannel {
@@ -50,26 +59,45 @@ export interface Stabilization {
   factors: FactorModel;
   /** Left out of the alignment, in the order of the channels. */
   dropped: readonly DroppedChannel[];
-  /** Distance of the kept channels' loadings from the reference's, as a share of the latter. */
+  /** Distance of the kept channels' loadings from the reference's, in units of their noise, as a share of the latter. */
   misfit: number;
 }
 
-const DEFAULT_LATENT_COUNT = 10;
-/** Loadings shorter than this tell nothing (the paper's ALIGN_TH), in counts. */
-const LOADING_MIN = 0.01;
+export const DEFAULT_LATENT_COUNT = 10;
+/** What latents are found in is averaged over about this long: docs/stabilization.md says what decided. */
+const WINDOW_MS = 60;
+/** Loadings shorter than this tell nothing: the paper's ALIGN_TH, 0.01 counts in bins of 45 ms. */
+const LOADING_MIN_PER_S = 0.22;
 const STABLE_SHARE = 0.8;
-/** A covariance of fewer bins than channels is singular; twice as many is the least that factors can be found in. */
-const BINS_PER_CHANNEL_MIN = 2;
+/** A covariance of fewer rows than channels is singular; twice as many is the least that factors can be found in. */
+const ROWS_PER_CHANNEL_MIN = 2;
 
 /**
  * @throws BetzError CAL_STABILIZE_TOO_SHORT, CAL_STABILIZE_NOT_FINITE, CAL_STABILIZE_LATENTS, CAL_FEATURES_CONSTANT
  */
 export function fitReference(
-  { counts, channelLabels }: UnlabelledCounts,
+  day: UnlabelledCounts,
   { latentCount = DEFAULT_LATENT_COUNT, seed = 1 }: { latentCount?: number; seed?: number } = {},
 ): StabilizerReference {
-  const moments = momentsOf(counts, channelLabels.length, latentCount);
-  return { channelLabels, factors: fitFactorAnalysis(moments, { latentCount, seed }) };
+  const moments = momentsOf(day, latentCount);
+  return { channelLabels: day.channelLabels, factors: fitFactorAnalysis(moments, { latentCount, seed }) };
+}
+
+/** A part of a recording without what was meant. */
+export function unlabelledCounts(
+  { features, channels, binMs, binCount, segments }: BinnedRecording,
+  { startBin, endBin }: BinRange = { startBin: 0, endBin: binCount },
+): UnlabelledCounts {
+  const channelLabels = channels.map(({ label }) => label);
+  return {
+    counts: features.subarray(startBin * channelLabels.length, endBin * channelLabels.length),
+    channelLabels,
+    binMs,
+    segments: clipSegments(segments, { startBin, endBin }).map((segment) => ({
+      startBin: segment.startBin - startBin,
+      endBin: segment.endBin - startBin,
+    })),
+  };
 }
 
 /**
@@ -78,14 +106,16 @@ export function fitReference(
  */
 export function stabilize(
   reference: StabilizerReference,
-  { counts, channelLabels }: UnlabelledCounts,
+  day: UnlabelledCounts,
   { seed = 1, stableShare = STABLE_SHARE }: StabilizeOptions = {},
 ): Stabilization {
+  const { channelLabels, binMs } = day;
   expectSameChannels(reference.channelLabels, channelLabels);
   const { latentCount } = reference.factors;
-  const moments = momentsOf(counts, channelLabels.length, latentCount);
+  const moments = momentsOf(day, latentCount);
   const fitted = fitFactorAnalysis(moments, { latentCount, seed });
-  const { isLoaded, kept, rotation, misfit } = align(fitted, reference.factors, stableShare);
+  const loadingMin = (LOADING_MIN_PER_S * binMs) / 1000;
+  const { isLoaded, kept, rotation, misfit } = align(fitted, reference.factors, loadingMin, stableShare);
   const dropped = channelLabels.flatMap((label, channel): DroppedChannel[] => {
     if (kept.has(channel)) return [];
     return [{ label, reason: isLoaded[channel] ? 'unstable' : 'silent' }];
@@ -122,10 +152,15 @@ interface Alignment {
   misfit: number;
 }
 
-function align(fitted: FactorModel, reference: FactorModel, stableShare: number): Alignment {
-  const { latentCount: k } = reference;
+function align(
+  fitted: FactorModel,
+  reference: FactorModel,
+  loadingMin: number,
+  stableShare: number,
+): Alignment {
+  const { latentCount: k, privateVariances } = reference;
   const rowOf = ({ loadings }: FactorModel, i: number): Float64Array => loadings.subarray(i * k, (i + 1) * k);
-  const isLong = (model: FactorModel, i: number): boolean => Math.hypot(...rowOf(model, i)) >= LOADING_MIN;
+  const isLong = (model: FactorModel, i: number): boolean => Math.hypot(...rowOf(model, i)) >= loadingMin;
   const channels = Array.from(reference.means.keys());
   const isLoaded = channels.map((i) => isLong(fitted, i) && isLong(reference, i));
   const kept = new Set(channels.filter((i) => isLoaded[i]));
@@ -136,7 +171,9 @@ function align(fitted: FactorModel, reference: FactorModel, stableShare: number)
   for (;;) {
     const rows = [...kept];
     const gather = (model: FactorModel): Float64Array =>
-      Float64Array.from(rows.flatMap((i) => Array.from(rowOf(model, i))));
+      Float64Array.from(
+        rows.flatMap((i) => Array.from(rowOf(model, i), (c) => c / Math.sqrt(privateVariances[i]))),
+      );
     const target = gather(reference);
     const rotation = orthogonalProcrustes(gather(fitted), target, k);
     const rotated = rotateRows(gather(fitted), rotation, k);
@@ -154,18 +191,11 @@ function align(fitted: FactorModel, reference: FactorModel, stableShare: number)
   }
 }
 
-function momentsOf(counts: Float32Array, channelCount: number, latentCount: number): SecondMoments {
-  const binCount = Math.floor(counts.length / channelCount);
-  if (!(binCount >= BINS_PER_CHANNEL_MIN * channelCount)) {
-    throw new BetzError(
-      'CAL_STABILIZE_TOO_SHORT',
-      `${binCount} bins are too few to find the latents of ${channelCount} channels`,
-      {
-        value: binCount,
-        tip: `Collect at least ${BINS_PER_CHANNEL_MIN * channelCount} bins; a minute or two is usual.`,
-      },
-    );
-  }
+function momentsOf(
+  { counts, channelLabels, binMs, segments }: UnlabelledCounts,
+  latentCount: number,
+): SecondMoments {
+  const channelCount = channelLabels.length;
   const bad = counts.findIndex((count) => !Number.isFinite(count));
   if (bad >= 0) {
     const place = `bin ${Math.floor(bad / channelCount)} of channel ${bad % channelCount} = ${counts[bad]}`;
@@ -174,11 +204,24 @@ function momentsOf(counts: Float32Array, channelCount: number, latentCount: numb
       tip: 'Leave out bins that hold such counts.',
     });
   }
-  const moments = secondMoments(counts, channelCount);
+  const windowBins = Math.max(1, Math.round(WINDOW_MS / binMs));
+  const rows = windowMeans(counts, channelCount, segments, windowBins);
+  const rowCount = rows.length / channelCount;
+  if (!(rowCount >= ROWS_PER_CHANNEL_MIN * channelCount)) {
+    throw new BetzError(
+      'CAL_STABILIZE_TOO_SHORT',
+      `${rowCount} windows of ${windowBins} bins are too few to find the latents of ${channelCount} channels`,
+      {
+        value: rowCount,
+        tip: `Collect at least ${ROWS_PER_CHANNEL_MIN * channelCount} bins; a minute or two is usual.`,
+      },
+    );
+  }
+  const moments = secondMoments(rows, channelCount);
   const varying = moments.means.filter((_, i) => moments.covariance[i * (channelCount + 1)] > 0).length;
   if (varying === 0) {
     throw new BetzError('CAL_FEATURES_CONSTANT', 'no channel varies in the counts to align', {
-      value: `${channelCount} channels, ${binCount} bins`,
+      value: `${channelCount} channels, ${rowCount} windows`,
       tip: 'Check the electrode connections and the spike thresholds, then record again.',
     });
   }

@@ -15,6 +15,7 @@ import { openBinnedRecording } from './open-data.ts';
 import {
   namesParser,
   parseCount,
+  parseMilliseconds,
   parsePositive,
   parsePositiveInteger,
   parsePositiveIntegers,
@@ -27,6 +28,7 @@ interface CalibrationBenchOptions {
   set?: Record<string, unknown>;
   recording?: string;
   target?: string;
+  lagMs?: number;
   newDays: number[];
   trainingDays: number;
   trainingSeconds: number;
@@ -39,8 +41,6 @@ interface CalibrationBenchOptions {
   json?: true;
 }
 
-/** All that a pretrained model can be calibrated by. */
-const METHODS = SESSION_METHODS.filter((method) => method !== 'stabilize');
 const KINDS = decoderKinds.filter(({ ends }) => ends !== undefined).map(({ name }) => name);
 
 export function benchCalibrationCommand(): Command {
@@ -58,11 +58,18 @@ export function benchCalibrationCommand(): Command {
       'a recording instead of the simulated array: 60 % before, 20 % session, 20 % test',
     )
     .option('--target <name>', 'recording: behaviour to predict (default: the first velocity)')
+    .option(
+      '--lag-ms <ms>',
+      'recording: neural activity leads: pair each bin with the behaviour so much later (default: 0)',
+      parseMilliseconds,
+    )
     .option('--new-days <list>', 'simulated: new days, after the training days', parseDays, [8, 30])
     .option('--training-days <count>', 'simulated: days to pretrain on', parsePositiveInteger, 8)
     .option('--training-seconds <seconds>', 'simulated: of each', parsePositive, 240)
     .option('--session-seconds <seconds>', 'simulated: of the whole new day', parsePositive, 600)
-    .option('--methods <list>', METHODS.join(', '), namesParser(METHODS, 'method'), [...METHODS])
+    .option('--methods <list>', SESSION_METHODS.join(', '), namesParser(SESSION_METHODS, 'method'), [
+      ...SESSION_METHODS,
+    ])
     .option('--seconds <list>', 'seconds of data', parsePositiveIntegers, [15, 30, 60, 120])
     .option('--seed <number>', 'of array and training', parseCount, 1)
     .option('--seeds <count>', 'this many seeds, --seed and those after it', parsePositiveInteger, 3)

@@ -119,14 +119,15 @@ function recordingLines(result: RecordingDrift): string[] {
     `threshold ${result.threshold.toFixed(2)}; index and R2 over blocks: Spearman ${result.spearman.toFixed(2)}, Pearson ${result.pearson.toFixed(2)}`,
     '',
     ...tableLines([
-      ['from s', 'to s', 'index', 'advice', 'lost', 'R2'],
-      ...result.blocks.map(({ startS, endS, index, isAdvised, reason, lostCount, r2 }) => [
+      ['from s', 'to s', 'index', 'advice', 'lost', 'R2', 'R2 normalised'],
+      ...result.blocks.map(({ startS, endS, index, isAdvised, reason, lostCount, r2, r2Normalised }) => [
         startS.toFixed(0),
         endS.toFixed(0),
         index.toFixed(2),
         isAdvised ? (reason ?? 'yes') : '-',
         String(lostCount),
         r2.toFixed(3),
+        r2Normalised.toFixed(3),
       ]),
     ]),
   ];

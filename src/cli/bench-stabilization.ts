@@ -20,6 +20,7 @@ interface StabilizationOptions {
   recording: string;
   decoder: string[];
   set?: Record<string, unknown>;
+  onChannels?: true;
   steps?: number;
   seconds?: number[];
   oldest?: true;
@@ -43,6 +44,10 @@ export function benchStabilizationCommand(): Command {
     )
     .option('--decoder <list>', NAMES.join(', '), namesParser(NAMES, 'decoder of latents'), ['ridge'])
     .option('--set <name=value>', 'a setting of the decoders other than ridge; may be repeated', parseSetting)
+    .option(
+      '--on-channels',
+      'train the decoders other than ridge on the channels, as most are, and not on their latents',
+    )
     .option('--steps <count>', 'training steps (default: by the amount of data)', parsePositiveInteger)
     .option('--seconds <list>', 'how much of the new day to align from (default: all of it)', parseSeconds)
     .option('--oldest', 'align from the first trials after the instability began, not from the newest')
@@ -76,6 +81,7 @@ async function runStabilization(options: StabilizationOptions): Promise<void> {
     instability: openRecordedInstability(path),
     decoders: decoder,
     ...(set === undefined ? {} : { config: set }),
+    inputs: options.onChannels === true ? 'channels' : 'latents',
     ...(steps === undefined ? {} : { stepCount: steps }),
     seeds: Array.from({ length: options.seeds }, (_, i) => seed + i),
     newDaySeconds: options.seconds ?? [Infinity],

@@ -20,7 +20,7 @@ import { version } from '../host/version.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
-import { openSessionForModel } from './open-data.ts';
+import { lagOf, openSessionForModel } from './open-data.ts';
 import { startProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
@@ -163,7 +163,12 @@ function openSession(
   if (source === 'simulated') {
     if (path !== undefined)
       throw usageError('--recording and --source simulated exclude each other', path, 'Leave one out.');
-    const settings = { seed, binMs: base.binMs, ...(channels === undefined ? {} : { channels }) };
+    const settings = {
+      seed,
+      binMs: base.binMs,
+      lagMs: lagOf(base),
+      ...(channels === undefined ? {} : { channels }),
+    };
     const length = seconds ?? DEFAULT_SECONDS;
     return {
       session: simulateDay(day ?? 0, length, settings),

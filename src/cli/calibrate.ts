@@ -16,7 +16,13 @@ import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
-import { parseCount, parsePositive, parsePositiveInteger, parseSetting } from './option-parsers.ts';
+import {
+  parseCount,
+  parseMilliseconds,
+  parsePositive,
+  parsePositiveInteger,
+  parseSetting,
+} from './option-parsers.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 
 interface CalibrateOptions {
@@ -25,6 +31,7 @@ interface CalibrateOptions {
   out?: string;
   target?: string;
   binMs?: number;
+  lagMs?: number;
   set?: Record<string, unknown>;
   steps?: number;
   latents?: number;
@@ -62,6 +69,11 @@ export function calibrateCommand(): Command {
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recording's own)", parsePositive)
+    .option(
+      '--lag-ms <ms>',
+      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
+      parseMilliseconds,
+    )
     .option(
       '--set <name=value>',
       'a setting of the decoder, as docs/decoders.md lists them; may be repeated',
@@ -104,7 +116,7 @@ async function runCalibrate(options: CalibrateOptions | SessionCommandOptions): 
 function isForSession(options: CalibrateOptions | SessionCommandOptions): options is SessionCommandOptions {
   const foreign =
     'model' in options
-      ? ['decoder', 'set', 'seeds', 'binMs', 'latents']
+      ? ['decoder', 'set', 'seeds', 'binMs', 'lagMs', 'latents']
       : ['method', 'seconds', 'source', 'day', 'channels', 'rank', 'report'];
   const given = Object.entries(options).find(([name]) => foreign.includes(name));
   const flag = given?.[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -3,13 +3,14 @@ import { Command } from 'commander';
 import { readModelFile } from '../host/model-store.ts';
 import { named, namedR2, r2Text } from './metrics-text.ts';
 import { openForModel } from './open-data.ts';
-import { parseFraction } from './option-parsers.ts';
+import { parseFraction, parseMilliseconds } from './option-parsers.ts';
 import { scoreModel } from './score-model.ts';
 
 interface EvaluateOptions {
   recording: string;
   model: string;
   from: number;
+  lagMs?: number;
   json?: true;
 }
 
@@ -24,6 +25,11 @@ export function evaluateCommand(): Command {
       parseFraction,
       0,
     )
+    .option(
+      '--lag-ms <ms>',
+      'neural activity leads: pair each bin with the behaviour so much later (default: as the model was trained)',
+      parseMilliseconds,
+    )
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
@@ -34,7 +40,7 @@ export function evaluateCommand(): Command {
 
 function runEvaluate(options: EvaluateOptions): void {
   const { model } = readModelFile(options.model);
-  const recording = openForModel(options.recording, model);
+  const recording = openForModel(options.recording, model, undefined, options.lagMs);
   const range = { startBin: Math.floor(recording.binCount * options.from), endBin: recording.binCount };
   const metrics = scoreModel(model, recording, range);
   const { labels } = recording.target;
@@ -42,6 +48,7 @@ function runEvaluate(options: EvaluateOptions): void {
     const result = {
       decoder: model.kind,
       bins: metrics.binCount,
+      lagMs: recording.lagMs ?? 0,
       r2: namedR2(labels, metrics),
       r2VarianceWeighted: metrics.r2VarianceWeighted,
       pearsonR: named(labels, metrics.pearsonR),

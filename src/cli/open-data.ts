@@ -8,6 +8,7 @@ import { openRecording } from '../recording/open-recording.ts';
 export interface RecordingOptions {
   target?: string;
   binMs?: number;
+  lagMs?: number;
 }
 
 /** Opens and bins a recording. @throws BetzError LOG_* */
@@ -15,14 +16,20 @@ export function openBinnedRecording(path: string, options: RecordingOptions): Bi
   return binRecording(openRecording(path), {
     ...(options.target === undefined ? {} : { targetName: options.target }),
     ...(options.binMs === undefined ? {} : { binMs: options.binMs }),
+    ...(options.lagMs === undefined ? {} : { lagMs: options.lagMs }),
   });
 }
 
 /**
- * Opens a recording that the model is to decode, in the model's bins.
+ * Opens a recording that the model is to decode, in the model's bins and, unless another is given, with its lag.
  * @throws BetzError DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH, LOG_*
  */
-export function openForModel(path: string, model: Model, targetName = model.output.name): BinnedRecording {
+export function openForModel(
+  path: string,
+  model: Model,
+  targetName = model.output.name,
+  lagMs = lagOf(model),
+): BinnedRecording {
   const recording = openRecording(path);
   const channelCount = recording.channels.length;
   if (channelCount !== model.shape.inputCount) {
@@ -32,21 +39,27 @@ export function openForModel(path: string, model: Model, targetName = model.outp
       { value: channelCount, tip: 'Use a model that was calibrated on this array, or calibrate one.' },
     );
   }
-  return binForModel(recording, model, targetName);
+  return binForModel(recording, model, targetName, lagMs);
 }
 
-/** Opens a session's recording in the model's bins, whatever its channels are. @throws BetzError DEC_BIN_MISMATCH, LOG_* */
+/** The neural lag that the model was trained with: what it puts out is the behaviour so much later. */
+export function lagOf({ provenance }: Model): number {
+  const { lagMs } = provenance;
+  return typeof lagMs === 'number' ? lagMs : 0;
+}
+
+/** Opens a session's recording in the model's bins and with its lag, whatever its channels are. @throws BetzError DEC_BIN_MISMATCH, LOG_* */
 export function openSessionForModel(
   path: string,
   model: Model,
   targetName = model.output.name,
 ): BinnedRecording {
-  return binForModel(openRecording(path), model, targetName);
+  return binForModel(openRecording(path), model, targetName, lagOf(model));
 }
 
-function binForModel(recording: Recording, model: Model, targetName: string): BinnedRecording {
+function binForModel(recording: Recording, model: Model, targetName: string, lagMs: number): BinnedRecording {
   try {
-    return binRecording(recording, { targetName, binMs: model.binMs });
+    return binRecording(recording, { targetName, binMs: model.binMs, lagMs });
   } catch (cause) {
     if (!(cause instanceof BetzError && cause.code === 'LOG_BIN_WIDTH')) throw cause;
     throw new BetzError(

@@ -33,6 +33,14 @@ export function parsePositive(text: string): number {
   return value;
 }
 
+/** '-20', '0', '62.5' */
+export function parseMilliseconds(text: string): number {
+  const value = parseNumber(text);
+  if (!Number.isFinite(value))
+    throw usageError(`'${text}' is not a number of milliseconds`, text, 'Give a number, for example 100.');
+  return value;
+}
+
 export function parsePositiveInteger(text: string): number {
   const value = parsePositive(text);
   if (!Number.isSafeInteger(value))

@@ -13,7 +13,13 @@ import { version } from '../host/version.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
 import { openBinnedRecording } from './open-data.ts';
-import { parseCount, parsePositive, parsePositiveInteger, parseSetting } from './option-parsers.ts';
+import {
+  parseCount,
+  parseMilliseconds,
+  parsePositive,
+  parsePositiveInteger,
+  parseSetting,
+} from './option-parsers.ts';
 import { startProgress } from './progress.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 import { parseDays, simulateDay } from './simulated-days.ts';
@@ -28,6 +34,7 @@ interface PretrainCommandOptions {
   out: string;
   target?: string;
   binMs?: number;
+  lagMs?: number;
   latents?: number;
   set?: Record<string, unknown>;
   steps?: number;
@@ -57,6 +64,11 @@ export function pretrainCommand(): Command {
     .requiredOption('--out <file>', 'model file to write')
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recordings' own, or 20)", parsePositive)
+    .option(
+      '--lag-ms <ms>',
+      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
+      parseMilliseconds,
+    )
     .option('--latents <count>', 'inputs of the core (default: 48, or fewer channels)', parsePositiveInteger)
     .option(
       '--set <name=value>',
@@ -187,8 +199,11 @@ function refuseForgotten(checkpoints: CheckpointStore, { resume }: PretrainComma
 /** Of all that decides what a training computes; the thread count decides the order of sums. */
 function fingerprint(settings: PretrainOptions, recordings: readonly BinnedRecording[], threads = 0): string {
   const hash = createHash('sha256').update(canonicalJson({ settings, threads, version }));
-  for (const { name, binMs, channels, features, target, segments } of recordings) {
-    hash.update(canonicalJson({ name, binMs, channels, segments })).update(features).update(target.values);
+  for (const { name, binMs, lagMs = 0, channels, features, target, segments } of recordings) {
+    hash
+      .update(canonicalJson({ name, binMs, lagMs, channels, segments }))
+      .update(features)
+      .update(target.values);
   }
   return hash.digest('hex');
 }

@@ -8,6 +8,7 @@ import { version } from '../host/version.ts';
 import { LiveCalibration } from '../runtime/live-calibration.ts';
 import type { LiveCalibrationAccount } from '../runtime/live-calibration.ts';
 import { usageError } from './failure.ts';
+import { lagOf } from './open-data.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 
 export interface RunCalibrationOptions {
@@ -66,6 +67,12 @@ export function makeCalibration(
 ): LiveCalibration | undefined {
   const { calibrate, method = 'auto', model, seed, candidateOut, autoPromote } = options;
   if (calibrate === undefined || model === undefined) return undefined;
+  if (options.recording === undefined && lagOf(base) !== 0)
+    throw usageError(
+      `the model was trained with a lag of ${lagOf(base)} ms, and the live array says only what the hand does now`,
+      lagOf(base),
+      'Calibrate it with `betz calibrate --model`, or replay a recording.',
+    );
   return new LiveCalibration({
     base,
     seconds: calibrate,

@@ -1,6 +1,7 @@
 /** Days of the simulated array as sessions: what pretraining and calibration can be tried on without a recording. */
 import { simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
 import type { BinnedRecording } from '../core/recording.ts';
+import { lagBehaviour } from '../recording/neural-lag.ts';
 import { usageError } from './failure.ts';
 import { parseCount } from './option-parsers.ts';
 
@@ -29,16 +30,17 @@ export interface SimulatedSessionOptions {
   seed: number;
   channels?: number;
   binMs?: number;
+  lagMs?: number;
 }
 
-/** The first seconds of a day. @throws BetzError CFG_SOURCE_CONFIG, CFG_SIMULATION_* */
+/** The first seconds of a day. @throws BetzError CFG_SOURCE_CONFIG, CFG_SIMULATION_*, LOG_LAG_TOO_LONG */
 export function simulateDay(
   day: number,
   seconds: number,
   options: SimulatedSessionOptions,
   startFrame = 0,
 ): BinnedRecording {
-  const { seed, channels, binMs = SIMULATED_BIN_MS } = options;
+  const { seed, channels, binMs = SIMULATED_BIN_MS, lagMs = 0 } = options;
   const array = { seed, day, ...(channels === undefined ? {} : { channelCount: channels }) };
-  return simulateRecording(array, seconds, binMs, startFrame);
+  return lagBehaviour(simulateRecording(array, seconds, binMs, startFrame), lagMs);
 }

@@ -90,6 +90,8 @@ export interface BinnedRecording {
   /** Raw spike counts, [binCount x channels.length], row-major. */
   features: Float32Array;
   target: BinnedTarget;
+  /** How long after its bin the target was; absent: in the bin itself. */
+  lagMs?: number;
   /** In time order, covering every bin. */
   segments: readonly Segment[];
 }

@@ -109,7 +109,7 @@ export interface SessionReadIn {
 
 /**
  * The latents of the day of calibration, which a read-in of another day is aligned to: factor analysis of raw features,
- * y = loadings x + means + noise (calibration/stabilize.ts).
+ * y = loadings x + means + noise (calibration/stabilize.ts), and what the core was given then.
  */
 export interface Stabilizer {
   /** [inputCount] */
@@ -118,6 +118,8 @@ export interface Stabilizer {
   loadings: TensorData;
   /** [inputCount], above 0 */
   privateVariances: Float32Array;
+  /** From that day's raw features to the core's inputs. */
+  toCore: ReadIn;
 }
 
 /** Everything needed to make a decoder; what a model file holds. */
@@ -132,7 +134,7 @@ export interface Model {
   readIn?: ReadIn;
   /** The other sessions that the core was trained on, oldest first; only beside a `readIn`. */
   sessions?: readonly SessionReadIn[];
-  /** Of a core that was trained on latents: what they are. Only beside a `readIn`. */
+  /** Of the day that the read-in, or a core without one, was trained on; absent where that day's data were too short. */
   stabilizer?: Stabilizer;
   normalisation: Normalisation;
   features: {

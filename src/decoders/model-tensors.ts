@@ -96,7 +96,7 @@ export function tensorsFromStored(
  */
 export function checkTensors(model: Model, kind: DecoderKind): void {
   checkSessions(model, kind, checkTensor);
-  checkStabilizer(model, checkTensor);
+  checkStabilizer(model, kind, checkTensor);
   const { inputCount, outputCount } = model.shape;
   const expected = new Map(
     kind.parameters(model.config, coreShape(model)).map(({ name, shape }) => [name, shape]),

@@ -50,5 +50,7 @@ export function quantiseModel(original: Model): Model {
     name,
     names.has(name) ? quantiseRows(tensor) : tensor,
   ]);
-  return { ...model, tensors: Object.fromEntries(tensors) as Model['tensors'] };
+  const quantised = { ...model, tensors: Object.fromEntries(tensors) as Model['tensors'] };
+  delete quantised.stabilizer; // a read-in of another day would make the first map float32 again
+  return quantised;
 }

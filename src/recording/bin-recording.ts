@@ -4,6 +4,7 @@ import type { BehaviourSignal, BinnedRecording, Recording, SpikeData } from '../
 import { sampleBehaviour } from './behaviour-sampling.ts';
 import { EDGE_TOLERANCE_S, makeBinGrid, wholeSteps } from './bin-grid.ts';
 import type { BinGrid } from './bin-grid.ts';
+import { lagBehaviour } from './neural-lag.ts';
 
 /** The bin width where a recording of spike times does not ask for another. */
 const DEFAULT_BIN_MS = 20;
@@ -16,13 +17,16 @@ export interface BinningOptions {
    * multiple of its own width; the counts are then summed.
    */
   binMs?: number;
+  /** Pairs each bin with the behaviour so much later (neural-lag.ts). Default: 0. */
+  lagMs?: number;
 }
 
 /**
  * A spike on the edge between two bins counts for the later one: bins are [start, end). Bins never reach across a
  * join; a last bin that is not whole is dropped, at each join and at the end.
  *
- * Throws LOG_BIN_WIDTH, LOG_TARGET_UNKNOWN, LOG_RECORDING_TOO_SHORT, LOG_VALUE_INVALID, LOG_BEHAVIOUR_GAP.
+ * Throws LOG_BIN_WIDTH, LOG_TARGET_UNKNOWN, LOG_RECORDING_TOO_SHORT, LOG_VALUE_INVALID, LOG_BEHAVIOUR_GAP,
+ * LOG_LAG_TOO_LONG.
  */
 export function binRecording(recording: Recording, options: BinningOptions = {}): BinnedRecording {
   const { name, channels, spikes } = recording;
@@ -34,7 +38,7 @@ export function binRecording(recording: Recording, options: BinningOptions = {})
       ? sumCounts(spikes, channels.length, grid, Math.round(binMs / spikes.binMs))
       : countTimes(spikes, grid);
   const values = sampleBehaviour(signal, grid);
-  return {
+  const binned: BinnedRecording = {
     name,
     binMs,
     binCount: grid.binCount,
@@ -43,6 +47,7 @@ export function binRecording(recording: Recording, options: BinningOptions = {})
     target: { name: signal.name, labels: signal.labels, unit: signal.unit, values },
     segments: grid.segments.map(({ startBin, endBin }) => ({ startBin, endBin })),
   };
+  return lagBehaviour(binned, options.lagMs ?? 0);
 }
 
 function chooseTarget(recording: Recording, targetName: string | undefined): BehaviourSignal {

@@ -65,11 +65,20 @@ describe('betz bench drift', () => {
       [90, 105],
       [105, 120],
     ]);
-    for (const { index, r2, isAdvised } of all.blocks) {
+    for (const { index, r2, r2Normalised, isAdvised } of all.blocks) {
+      expect(Math.abs(r2Normalised - r2)).toBeLessThan(0.1);
       expect(index).toBeLessThan(all.threshold);
       expect(r2).toBeGreaterThan(0.2);
       expect(isAdvised).toBe(false);
     }
+    const raised = recording.features.map((count, i) =>
+      i < recording.features.length / 2 ? count : count + 1,
+    );
+    const { blocks } = driftOfRecording(
+      { ...recording, features: raised },
+      { referenceShare: 0.5, blockS: 15 },
+    );
+    expect(blocks[3].r2Normalised).toBeGreaterThan(blocks[3].r2 + 0.3);
     const even = driftOfRecording(recording, {
       referenceShare: 0.5,
       blockS: 15,
@@ -103,7 +112,8 @@ describe.skipIf(!existsSync(REAL))('the drift index on 20160325.mat (needs ../sh
     });
     const during = blocks.filter(({ startS, endS }) => startS > 300 && endS < 1350);
     expect(during.length).toBeGreaterThan(10);
-    for (const { index, isAdvised, lostCount } of during) {
+    for (const { index, isAdvised, lostCount, r2, r2Normalised } of during) {
+      expect(r2Normalised).toBeGreaterThan(r2 + 0.3);
       expect(index).toBeGreaterThan(2 * threshold);
       expect(isAdvised).toBe(true);
       expect(lostCount).toBe(5);

@@ -38,6 +38,7 @@ describe.skipIf(!existsSync(REAL))('the recorded instability of 20160325.mat (ne
       recording,
       instability: openRecordedInstability(REAL),
       decoders,
+      inputs: 'latents',
       seeds: [1],
       newDaySeconds: [Infinity],
       newDayPart: 'newest',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fitReference, latentsOf, stabilize } from '../../src/calibration/stabilize.ts';
+import type { UnlabelledCounts } from '../../src/calibration/stabilize.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
 import { drawBins, randomFactors, relativeDistance } from '../support/factor-data.ts';
 
@@ -8,15 +9,17 @@ const LATENTS = 4;
 const truth = randomFactors(CHANNELS, LATENTS, 3);
 const channelLabels = Array.from({ length: CHANNELS }, (_, i) => `channel ${i}`);
 const first = drawBins(truth, 4000, 1);
-const reference = fitReference({ counts: first.counts, channelLabels }, { latentCount: LATENTS });
+const reference = fitReference(dayOf(first.counts), { latentCount: LATENTS });
+
+/** Bins of 45 ms, as in the paper: windows are one bin. */
+function dayOf(counts: Float32Array, labels: readonly string[] = channelLabels): UnlabelledCounts {
+  const segments = [{ startBin: 0, endBin: counts.length / CHANNELS }];
+  return { counts, channelLabels: labels, binMs: 45, segments };
+}
 
 /** Another day of the same factors, channel by channel changed. */
-function anotherDay(change: (count: number, channel: number) => number): {
-  counts: Float32Array;
-  channelLabels: string[];
-} {
-  const counts = drawBins(truth, 4000, 2).counts.map((count, i) => change(count, i % CHANNELS));
-  return { counts, channelLabels };
+function anotherDay(change: (count: number, channel: number) => number): UnlabelledCounts {
+  return dayOf(drawBins(truth, 4000, 2).counts.map((count, i) => change(count, i % CHANNELS)));
 }
 const unchanged = drawBins(truth, 4000, 2).counts;
 
@@ -46,7 +49,7 @@ describe('stabilize', () => {
       if (channel === 7) return 0;
       return raw[i - channel + (swaps.get(channel) ?? channel)] + (channel % 2 === 0 ? 3 : 0.4);
     });
-    const today = stabilize(reference, { counts, channelLabels });
+    const today = stabilize(reference, dayOf(counts));
     const reasons = new Map(today.dropped.map(({ label, reason }) => [label, reason]));
     expect(reasons.get('channel 7')).toBe('silent');
     for (const channel of swaps.keys()) expect(reasons.get(`channel ${channel}`)).toBe('unstable');
@@ -72,7 +75,7 @@ describe('stabilize', () => {
 
   it('refuses what it cannot align, by code', () => {
     const code = (counts: Float32Array, labels = channelLabels): string =>
-      betzErrorOf(() => stabilize(reference, { counts, channelLabels: labels })).code;
+      betzErrorOf(() => stabilize(reference, dayOf(counts, labels))).code;
     expect(code(unchanged.subarray(0, 59 * CHANNELS))).toBe('CAL_STABILIZE_TOO_SHORT');
     expect(code(new Float32Array(0))).toBe('CAL_STABILIZE_TOO_SHORT');
     expect(code(unchanged.map(() => 3))).toBe('CAL_FEATURES_CONSTANT');
@@ -80,12 +83,11 @@ describe('stabilize', () => {
     expect(code(unchanged.map((count, i) => (i === 500 ? NaN : count)))).toBe('CAL_STABILIZE_NOT_FINITE');
     expect(code(unchanged, channelLabels.slice(1))).toBe('CAL_STABILIZE_CHANNELS');
     const exchanged = channelLabels.map((label, i) => (i === 4 ? 'channel 40' : label));
-    const error = betzErrorOf(() => stabilize(reference, { counts: unchanged, channelLabels: exchanged }));
+    const error = betzErrorOf(() => stabilize(reference, dayOf(unchanged, exchanged)));
     expect(error).toMatchObject({ code: 'CAL_STABILIZE_CHANNELS', value: 'channel 40' });
-    expect(
-      betzErrorOf(() => fitReference({ counts: unchanged, channelLabels }, { latentCount: CHANNELS + 1 }))
-        .code,
-    ).toBe('CAL_STABILIZE_LATENTS');
+    expect(betzErrorOf(() => fitReference(dayOf(unchanged), { latentCount: CHANNELS + 1 })).code).toBe(
+      'CAL_STABILIZE_LATENTS',
+    );
   });
 
   it('takes noise without factors, constant channels and huge counts without NaN', () => {

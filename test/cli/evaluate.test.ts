@@ -36,6 +36,25 @@ describe('betz evaluate', () => {
     expect(report).toMatchObject({ decoder, bins, r2, model: decoder, recording: 'small.mat' });
   });
 
+  it('pairs bins with behaviour as the model was trained, unless told otherwise, and so does a replay', async () => {
+    const r2 = await calibrate('lagged', ['--decoder', 'wiener', '--lag-ms', '-75']);
+    const evaluate = async (...options: string[]): Promise<unknown> => {
+      const args = ['--recording', 'small.mat', '--model', 'lagged', '--from', '80%', '--json', ...options];
+      return evaluateReport.parse(jsonOf(await runCli(['evaluate', ...args], folder)));
+    };
+    expect(await evaluate()).toMatchObject({ r2, lagMs: -75 });
+    const straight = await evaluate('--lag-ms', '0');
+    expect(straight).toMatchObject({ lagMs: 0 });
+    expect(straight).not.toMatchObject({ r2 });
+    const replay = ['run', '--recording', 'small.mat', '--model', 'lagged', '--speed', 'max', '--json'];
+    const { code, stdout } = await runCli([...replay, '--no-record'], folder);
+    expect(code).toBe(0);
+    // Two bins of each side of its join.
+    expect(JSON.parse(stdout)).toMatchObject({ bins: SMALL.binCount - 4 });
+    const tooLong = ['calibrate', '--recording', 'small.mat', '--lag-ms', '1e9', '--out', 'none', '--json'];
+    expect((await runCli(tooLong, folder)).stdout).toContain('LOG_LAG_TOO_LONG');
+  });
+
   it('takes the whole recording unless told otherwise, and tells people', async () => {
     const args = ['evaluate', '--recording', 'small.mat', '--model', 'wiener'];
     const { code, stdout, stderr } = await runCli(args, folder);

@@ -26,6 +26,7 @@ export const evaluateReport = z.strictObject({
   decoder: z.string(),
   bins: count,
   r2: accuracy,
+  lagMs: z.number(),
   r2VarianceWeighted: z.number(),
   pearsonR: accuracy.omit({ mean: true }),
   model: z.string(),

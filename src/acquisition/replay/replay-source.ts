@@ -31,6 +31,7 @@ const binnedRecording = z
       unit: z.string(),
       values,
     }),
+    lagMs: z.number().exactOptional(),
     segments: z
       .array(z.strictObject({ startBin: wholeNumber, endBin: wholeNumber }))
       .min(1)

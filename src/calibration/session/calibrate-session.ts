@@ -7,7 +7,7 @@ import type { Model } from '../../decoders/decoder.ts';
 import type { CalibrationHost } from '../calibrate.ts';
 import { expectMovement } from '../normalisation.ts';
 import { stabilizeModel } from '../stabilize-model.ts';
-import type { UnlabelledCounts } from '../stabilize.ts';
+import { unlabelledCounts } from '../stabilize.ts';
 import { fitByGradient, fitFromScratch } from './gradient-methods.ts';
 import { holdOutBlocks } from './held-out-blocks.ts';
 import type { HeldOutBlocks } from './held-out-blocks.ts';
@@ -81,7 +81,8 @@ async function fitBy(task: SessionTask, method: SessionMethod): Promise<Fitted> 
     case 'normalise':
       return { model: prepared, scores: score(task, prepared) };
     case 'stabilize': {
-      const { model } = stabilizeModel(task.base, unlabelled(task.recording), {
+      expectGradientKind(task.base, method);
+      const { model } = stabilizeModel(task.base, unlabelledCounts(task.recording), {
         seed: task.options.seed ?? 1,
       });
       return { model, scores: score(task, model) };
@@ -103,10 +104,6 @@ async function fitBy(task: SessionTask, method: SessionMethod): Promise<Fitted> 
     case 'auto':
       throw new Error('assertion failed: auto is taken apart before');
   }
-}
-
-function unlabelled({ features, channels }: BinnedRecording): UnlabelledCounts {
-  return { counts: features, channelLabels: channels.map(({ label }) => label) };
 }
 
 function scoreInService(task: SessionTask): BlockScores {

@@ -4,6 +4,8 @@ import type { Model } from '../../decoders/decoder.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
 import { NO_AUGMENTATION } from '../augmentation.ts';
 import { calibrateByGradient } from '../calibrate-gradient.ts';
+import { unlabelledCounts } from '../stabilize.ts';
+import { withReference } from '../stabilize-model.ts';
 import { fineTune } from './fine-tune.ts';
 import type { FineTuneSettings } from './fine-tune.ts';
 import { fitReadout } from './readout-methods.ts';
@@ -66,8 +68,13 @@ export async function fitByGradient(task: SessionTask, method: GradientMethod): 
   );
   const learningCurve = trained.checks;
   // The read-in by gradient moves the latents to where the readout knows them; what is left is linear.
-  if (method === 'ends') return { ...fitReadout(task, chosen, model), learningCurve };
-  return { model, scores: score(task, chosen), learningCurve };
+  const fitted = method === 'ends' ? fitReadout(task, chosen, model) : { model, scores: score(task, chosen) };
+  return { ...fitted, model: ofSession(task, fitted.model), learningCurve };
+}
+
+/** What has learned from the session keeps its latents, for days without labels. */
+function ofSession({ recording, options }: SessionTask, model: Model): Model {
+  return withReference(model, unlabelledCounts(recording), options.seed ?? 1);
 }
 
 /** The same kind and size, knowing nothing but the session. */
@@ -105,7 +112,7 @@ export async function fitFromScratch(task: SessionTask): Promise<Fitted> {
     provenance: {},
   };
   const chosen = { ...model, tensors: result.trained.tensors };
-  return { model, scores: score(task, chosen), learningCurve: result.trained.checks };
+  return { model: ofSession(task, model), scores: score(task, chosen), learningCurve: result.trained.checks };
 }
 
 function unsupported(kind: string, method: SessionMethod): BetzError {

@@ -13,6 +13,8 @@ import { NO_AUGMENTATION } from '../augmentation.ts';
 import type { Augmentation } from '../augmentation.ts';
 import type { CalibrationHost } from '../calibrate.ts';
 import { REFIT_SHARE, TRAINING_DEFAULTS } from '../calibrate-gradient.ts';
+import { unlabelledCounts } from '../stabilize.ts';
+import { withReference } from '../stabilize-model.ts';
 import { readInNames } from '../step-plan.ts';
 import type { StepPlan } from '../step-plan.ts';
 import { refitDecoder, trainDecoder } from '../training.ts';
@@ -45,7 +47,7 @@ export interface PretrainOptions {
 }
 
 export interface Pretraining {
-  /** The last recording is the session that it decodes. */
+  /** The last recording is the session that it decodes, and the reference that another day is stabilised to. */
   model: Model;
   trained: Trained;
   options: TrainingOptions;
@@ -144,12 +146,14 @@ export async function pretrain(
     const scores = heldOut(trained.tensors);
     const whole = sampler(recordings.map(({ segments }) => segments));
     const tensors = await refitDecoder({ ...task, sampler: whole, kernels: host.makeKernels() }, trained);
-    const model = modelOf(tensors, sessions.length - 1);
+    const day = unlabelledCounts(recordings[recordings.length - 1]);
+    const model = withReference(modelOf(tensors, sessions.length - 1), day, given.seed);
     const heldOutR2 = recordings.map(({ name }, i) => ({ recording: name, r2Mean: scores[i] }));
     const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
     const provenance = {
       recording: recordings[recordings.length - 1].name,
       pretrainedOn: heldOutR2,
+      lagMs: recordings[0].lagMs ?? 0,
       training,
       augmentation,
       threadCount: pool.threadCount,
@@ -248,8 +252,8 @@ function expectAlike(recordings: readonly BinnedRecording[], kind: DecoderKind):
       tip: 'Choose a kind that is trained by gradient, for example gru.',
     });
   }
-  const describe = ({ binMs, target }: BinnedRecording): string =>
-    `${target.name} ${target.labels.join(', ')} in ${target.unit}, bins of ${binMs} ms`;
+  const describe = ({ binMs, target, lagMs = 0 }: BinnedRecording): string =>
+    `${target.name} ${target.labels.join(', ')} in ${target.unit} ${lagMs} ms after bins of ${binMs} ms`;
   const [first, ...others] = recordings;
   const other = others.find((recording) => describe(recording) !== describe(first));
   if (other === undefined) return;

@@ -21,6 +21,8 @@ export function sessionProvenance(
   return {
     recording: recording.name,
     binCount: recording.binCount,
+    // A live session's bins come with the truth that the base was compared with.
+    lagMs: recording.lagMs ?? base.provenance['lagMs'] ?? 0,
     seconds: (recording.binCount * recording.binMs) / 1000,
     method: candidate.method,
     fitSeconds: candidate.fitSeconds,
