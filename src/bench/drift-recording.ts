@@ -59,10 +59,11 @@ export function driftOfRecording(
     outputCount: target.labels.length,
     step: (row: Float32Array, output: Float32Array): void => {
       adaptive.step(row, output);
+      adaptive.learn(UNKNOWN);
     },
     // At a join what was adapted stays.
     reset: (): void => {
-      adaptive.resetCore();
+      adaptive.core.reset();
     },
   };
   const reference = fitDriftReference(
@@ -109,6 +110,9 @@ export function driftOfRecording(
     pearson: pearson(index, r2),
   };
 }
+
+/** Labels are not shown to the adaptation. */
+const UNKNOWN = new Float32Array(0);
 
 function ridgeModel(recording: BinnedRecording, range: BinRange): Model {
   const { channels, target, binMs } = recording;

@@ -6,18 +6,19 @@
 import { simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
 import type { SimulatedArrayOptions } from '../acquisition/simulated/array-config.ts';
 import { AdaptiveDecoder } from '../calibration/adaptive/adaptive-decoder.ts';
+import type { AdaptationOptions } from '../calibration/adaptive/adaptive-decoder.ts';
 import type { CalibrationHost } from '../calibration/calibrate.ts';
 import { DriftMonitor } from '../calibration/drift/drift-monitor.ts';
 import type { DriftReason } from '../calibration/drift/drift-monitor.ts';
-import type { DriftParts } from '../calibration/drift/drift-distance.ts';
 import { fitDriftReference } from '../calibration/drift/drift-reference.ts';
-import type { DriftReference } from '../calibration/drift/drift-reference.ts';
-import { fitHebbianReference } from '../calibration/hebbian/hebbian-reference.ts';
+import { fitReadInStatistics } from '../calibration/hebbian/read-in-statistics.ts';
 import { smoothFeatures } from '../calibration/feature-matrix.ts';
 import { decodingMetrics } from '../calibration/metrics.ts';
 import { assert } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
+import { LEARNING } from '../decoders/decoder.ts';
 import type { Decoder, Model } from '../decoders/decoder.ts';
+import type { DriftParts, DriftReference } from '../decoders/drift-reference.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { pearson, spearman } from './correlation.ts';
 import { driftSubjects } from './drift-subjects.ts';
@@ -170,26 +171,26 @@ function score(
 ): { r2: DriftScores; rollbackCount: number } {
   const plain = (model: Model): Decoder =>
     findDecoderKind(model.kind).createDecoder(model, host.makeKernels());
-  const adaptive = (
-    model: Model,
-    options: ConstructorParameters<typeof AdaptiveDecoder>[3],
-  ): AdaptiveDecoder => new AdaptiveDecoder(model, findDecoderKind(model.kind), host.makeKernels(), options);
+  const adaptive = (model: Model, options: AdaptationOptions): AdaptiveDecoder =>
+    new AdaptiveDecoder(model, findDecoderKind(model.kind), host.makeKernels(), options);
   assert(gru.readIn !== undefined, 'the benchmark made the GRU with a read-in');
-  const reference = fitHebbianReference(calibration.features, gru.normalisation, gru.readIn, BIN_MS);
-  const both = adaptive(gru, { hebbian: { reference } });
+  const readInStatistics = fitReadInStatistics(calibration.features, gru.normalisation, gru.readIn, BIN_MS);
+  const known = { ...gru, readInStatistics };
+  const both = adaptive(known, { hebbian: {} });
   const r2 = {
     wiener: r2Of(plain(wiener), wiener, test),
     wienerNormalised: r2Of(adaptive(wiener, {}), wiener, test),
     gru: r2Of(plain(gru), gru, test),
     gruNormalised: r2Of(adaptive(gru, {}), gru, test),
-    gruModulated: r2Of(adaptive(gru, { hebbian: { reference, options: { eta: 0 } } }), gru, test),
-    gruHebbian: r2Of(adaptive(gru, { normalisation: false, hebbian: { reference } }), gru, test),
+    gruModulated: r2Of(adaptive(known, { hebbian: { eta: 0 } }), gru, test),
+    gruHebbian: r2Of(adaptive(known, { normalisation: false, hebbian: {} }), gru, test),
     gruBoth: r2Of(both, gru, test),
   };
-  return { r2, rollbackCount: both.rollbackCount() };
+  return { r2, rollbackCount: both.account[LEARNING.rollbacks] };
 }
 
-function r2Of(decoder: Decoder, model: Model, test: BinnedRecording): number {
+/** Labels are not shown to a decoder that learns. */
+function r2Of(decoder: Decoder | AdaptiveDecoder, model: Model, test: BinnedRecording): number {
   const { inputCount, outputCount } = decoder;
   const { binCount, segments, target } = test;
   const features = smoothFeatures(test.features, inputCount, segments, model.features.smoothing);
@@ -199,11 +200,14 @@ function r2Of(decoder: Decoder, model: Model, test: BinnedRecording): number {
       features.subarray(bin * inputCount, (bin + 1) * inputCount),
       outputs.subarray(bin * outputCount, (bin + 1) * outputCount),
     );
+    if (decoder instanceof AdaptiveDecoder) decoder.learn(UNKNOWN);
   }
   const startBin = Math.floor(binCount * SETTLING_SHARE);
   const scored = outputs.subarray(startBin * outputCount);
   return decodingMetrics(target, scored, { startBin, endBin: binCount }).r2Mean;
 }
+
+const UNKNOWN = new Float32Array(0);
 
 function correlationsOf(rows: readonly DriftRow[]): DriftBench['correlations'] {
   return [...new Set(rows.map(({ seed }) => seed))].map((seed) => {

@@ -3,6 +3,7 @@ import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
+import { withReadInStatistics } from './hebbian/read-in-statistics.ts';
 import { fitReference, latentsOf, unlabelledCounts } from './stabilize.ts';
 import type { StabilizerReference } from './stabilize.ts';
 import { modelOfLatents } from './stabilize-model.ts';
@@ -35,7 +36,7 @@ export function latentTask(
   const reference = fitReference(day, options);
   return {
     latents: latentRecording(recording, reference),
-    toChannels: (model) => modelOfLatents(model, reference, day.counts),
+    toChannels: (model) => withReadInStatistics(modelOfLatents(model, reference, day.counts), day.counts),
   };
 }
 

@@ -14,6 +14,7 @@ import { kalmanSteps } from './closed-form-kalman.ts';
 import { wienerSteps } from './closed-form-wiener.ts';
 import { decodeRange } from './decode-range.ts';
 import { latentTask } from './calibrate-latents.ts';
+import { withDriftReference } from './drift/model-drift.ts';
 import { layoutParameters } from './step-plan.ts';
 import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
@@ -64,30 +65,40 @@ const NS_PER_S = 1e9;
 /** @throws BetzError CAL_*, DEC_KIND_UNKNOWN, DEC_CONFIG_INVALID */
 export async function calibrate(
   recording: BinnedRecording,
-  { latentCount, ...options }: CalibrationOptions,
+  options: CalibrationOptions,
   host: CalibrationHost,
 ): Promise<Calibration> {
   const splits = splitBins(recording.binCount);
+  const calibration = await calibrateModel(recording, splits, options, host);
+  return { ...calibration, model: withDriftReference(calibration.model, recording, splits.fit) };
+}
+
+async function calibrateModel(
+  recording: BinnedRecording,
+  splits: Splits,
+  { latentCount, ...options }: CalibrationOptions,
+  host: CalibrationHost,
+): Promise<Calibration> {
   const seed = options.training?.seed ?? 1;
   if (latentCount === undefined) {
-    const calibration = await calibrateChannels(recording, options, host);
+    const calibration = await calibrateChannels(recording, splits, options, host);
     const day = unlabelledCounts(recording, splits.fit);
     return { ...calibration, model: withReference(calibration.model, day, seed) };
   }
   const { latents, toChannels } = latentTask(recording, splits.fit, options.kind, { latentCount, seed });
   // Of the channels: the latents' own would flatter the decoder.
   const baseline = options.baseline ?? (await ridgeBaseline(recording, splits, host));
-  const calibration = await calibrateChannels(latents, { ...options, baseline }, host);
+  const calibration = await calibrateChannels(latents, splits, { ...options, baseline }, host);
   return { ...calibration, model: toChannels(calibration.model) };
 }
 
 async function calibrateChannels(
   recording: BinnedRecording,
+  splits: Splits,
   options: CalibrationOptions,
   host: CalibrationHost,
 ): Promise<Calibration> {
   const kind = findDecoderKind(options.kind);
-  const splits = splitBins(recording.binCount);
   // What cannot be scored is found out before the training, which may take minutes.
   for (const range of [splits.validation, splits.test]) expectMovement(recording.target, range);
   const startNs = host.clock.nowNs();

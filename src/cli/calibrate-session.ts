@@ -1,6 +1,7 @@
 /** `betz calibrate --model`: a model brought to a new session by a little of its data. */
 import { basename } from 'node:path';
 import { frameAfter } from '../acquisition/simulated/simulate-recording.ts';
+import { describeDrift } from '../calibration/drift/model-drift.ts';
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
 import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
 import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
@@ -17,6 +18,7 @@ import { createCalibrationHost } from '../host/calibration-host.ts';
 import { assertModelPathWritable, readModelFile, writeModelFile } from '../host/model-store.ts';
 import { assertReportPathWritable, writeReportFile } from '../host/report-store.ts';
 import { version } from '../host/version.ts';
+import { driftReferenceLines } from './drift-text.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
@@ -234,6 +236,7 @@ function report({ base, session, calibration, rest, out }: Results): object {
             r2: namedR2(labels, rest.candidate),
             inServiceR2: rest.inService === undefined ? null : namedR2(labels, rest.inService),
           },
+    drift: describeDrift(candidate.model),
     out,
   };
 }
@@ -255,6 +258,7 @@ function reportLines({ base, session, calibration, rest, out }: Results): string
             (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
         ]),
     verdict.sentence,
+    ...driftReferenceLines(candidate.model),
     `model written to ${out}`,
   ];
 }

@@ -11,7 +11,9 @@ import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
 import { parseMethod, runSessionCalibration } from './calibrate-session.ts';
 import type { SessionCommandOptions } from './calibrate-session.ts';
+import { describeDrift } from '../calibration/drift/model-drift.ts';
 import { DefaultFolder } from './default-folder.ts';
+import { driftReferenceLines } from './drift-text.ts';
 import { usageError } from './failure.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { namedR2, r2Text } from './metrics-text.ts';
@@ -177,7 +179,7 @@ function report(
   result: SeededCalibration,
   out: string,
 ): object {
-  const { parameterCount, trainSeconds, stepCount, test, baseline } = result.chosen.calibration;
+  const { model, parameterCount, trainSeconds, stepCount, test, baseline } = result.chosen.calibration;
   const { labels } = target;
   return {
     decoder,
@@ -186,6 +188,7 @@ function report(
     steps: stepCount,
     r2: namedR2(labels, test),
     baselineR2: namedR2(labels, baseline),
+    drift: describeDrift(model),
     out,
     ...(result.runs.length === 1
       ? {}
@@ -208,7 +211,7 @@ function reportLines(
   { runs, chosen, testR2 }: SeededCalibration,
   out: string,
 ): string[] {
-  const { parameterCount, trainSeconds, stepCount, test, baseline } = chosen.calibration;
+  const { model, parameterCount, trainSeconds, stepCount, test, baseline } = chosen.calibration;
   const steps = stepCount > 0 ? ` (${stepCount} steps)` : '';
   const { mean, deviation, min, max } = testR2;
   return [
@@ -221,6 +224,7 @@ function reportLines(
           `${runs.length} seeds: mean R2 ${mean.toFixed(3)}, standard deviation ${deviation.toFixed(3)}, ` +
             `${min.toFixed(3)} to ${max.toFixed(3)}; seed ${chosen.seed} was best on held-out data`,
         ]),
+    ...driftReferenceLines(model),
     `model written to ${out}`,
   ];
 }

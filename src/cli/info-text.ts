@@ -1,4 +1,5 @@
 /** What `betz info` tells people. */
+import { describeDrift } from '../calibration/drift/model-drift.ts';
 import type { OperationCounts } from '../calibration/count-operations.ts';
 import type { MapAccount, ScalarOperations } from '../decoders/account.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -31,6 +32,7 @@ export function infoText({ model, account, stateBytes, readIn, measured }: Model
     entry('decoder', `${model.kind}, ${account.precision}`),
     entry('input', `${shape.inputCount} channels, bins of ${binMs} ms${smoothing}`),
     ...(readIn === undefined ? [] : [entry('read-in', readInText(readIn))]),
+    entry('drift reference', driftText(model)),
     entry('output', `${output.name} ${output.labels.join(', ')} in ${output.unit}`),
     entry('config', pairs(model.config)),
     entry('made', pairs(model.provenance)),
@@ -52,6 +54,13 @@ export function infoText({ model, account, stateBytes, readIn, measured }: Model
 function readInText({ latents, otherSessions }: NonNullable<ModelInfo['readIn']>): string {
   const others = otherSessions.length === 0 ? '' : `, also for ${otherSessions.join('; ')}`;
   return `to ${latents} latents of a shared core${others}`;
+}
+
+function driftText(model: Model): string {
+  const drift = describeDrift(model);
+  if (drift === null) return 'none: sessions do not watch for drift';
+  const { blockCount, windowS, threshold } = drift;
+  return `${blockCount} blocks of calibration data, window of ${Number(windowS.toFixed(1))} s, threshold ${threshold.toFixed(2)}`;
 }
 
 function measuredText(

@@ -1,6 +1,7 @@
 /** `betz info`: what a model is, and what a step of it costs. */
 import { Command } from 'commander';
 import { countOperations } from '../calibration/count-operations.ts';
+import { describeDrift } from '../calibration/drift/model-drift.ts';
 import { splitBins } from '../calibration/splits.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { stateUpdateEnergyPj, synapticEnergyPj } from '../decoders/energy.ts';
@@ -78,6 +79,7 @@ function report(path: string, { model, account, stateBytes, readIn, measured }: 
     output,
     binMs,
     readIn: readIn ?? null,
+    drift: describeDrift(model),
     provenance,
     precision,
     parameters: parameterCount,

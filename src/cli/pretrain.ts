@@ -1,6 +1,7 @@
 /** `betz pretrain`: one core for several sessions, to calibrate new sessions from. */
 import { createHash } from 'node:crypto';
 import { Command } from 'commander';
+import { describeDrift } from '../calibration/drift/model-drift.ts';
 import { pretrain } from '../calibration/session/pretrain.ts';
 import type { Pretraining, PretrainOptions } from '../calibration/session/pretrain.ts';
 import type { BinnedRecording } from '../core/recording.ts';
@@ -10,6 +11,7 @@ import { createCalibrationHost } from '../host/calibration-host.ts';
 import { CheckpointStore } from '../host/checkpoint-store.ts';
 import { assertModelPathWritable, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
+import { driftReferenceLines } from './drift-text.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
 import { openBinnedRecording } from './open-data.ts';
@@ -219,6 +221,7 @@ function report(
     bestStep: trained.bestStep,
     trainSeconds,
     heldOutR2,
+    drift: describeDrift(model),
     out,
   };
 }
@@ -234,6 +237,7 @@ function reportText(
     `R2 of ${model.output.name} on the last 15 % of each, which choices were made by:`,
     ...heldOutR2.map(({ recording, r2Mean }) => `  ${recording.padEnd(width)}  ${r2Mean.toFixed(3)}`),
     `  ${'mean'.padEnd(width)}  ${mean.toFixed(3)}`,
+    ...driftReferenceLines(model),
     `model written to ${out}`,
     '',
   ].join('\n');

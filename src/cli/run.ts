@@ -1,6 +1,8 @@
 /** `betz run`: decodes a source live, calibrating first when no model is given. */
 import { Command } from 'commander';
-import { SESSION_METHODS } from '../calibration/session/calibrate-session.ts';
+import { ADAPTATIONS } from '../calibration/adaptive/adaptations.ts';
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
+import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
@@ -14,11 +16,12 @@ import type { SessionSummary } from '../runtime/session-summary.ts';
 import type { Sink } from '../runtime/sink.ts';
 import { parseMethod } from './calibrate-session.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
-import { usageError } from './failure.ts';
+import { driftReferenceLines, driftRemedy } from './drift-text.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import type { Interrupt } from './interrupt.ts';
 import { r2Text } from './metrics-text.ts';
 import {
+  namesParser,
   parseCount,
   parseFraction,
   parsePositive,
@@ -26,28 +29,13 @@ import {
   parseSpeed,
 } from './option-parsers.ts';
 import { assertRecordingPathFree, chooseRecordPath } from './record-path.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
 import { calibrationLines, calibrationReport, checkCalibration, makeCalibration } from './run-calibration.ts';
-import type { RunCalibrationOptions } from './run-calibration.ts';
+import { checkRunOptions } from './run-options.ts';
+import type { RunOptions } from './run-options.ts';
 import { chooseSource } from './run-source.ts';
-import type { RunSource, RunSourceOptions } from './run-source.ts';
+import type { RunSource } from './run-source.ts';
 import { SessionDisplay } from './session-display.ts';
 import { eventText, summaryLines } from './session-text.ts';
-
-interface RunOptions extends RunSourceOptions, RunCalibrationOptions {
-  model?: string;
-  recording?: string;
-  seed: number;
-  decoder?: string;
-  /** A path, or false for --no-record. */
-  record?: string | false;
-  loadState?: string;
-  saveState?: string;
-  deadlineMs?: number;
-  threads?: number;
-  plain?: true;
-  json?: true;
-}
 
 export function runCommand(): Command {
   return new Command('run')
@@ -108,6 +96,11 @@ export function runCommand(): Command {
     .option('--method <name>', `with --calibrate: ${SESSION_METHODS.join(', ')} (default: auto)`, parseMethod)
     .option('--auto-promote', 'with --calibrate: put the new decoder into service when it is better')
     .option('--candidate-out <file>', 'with --calibrate: write the new model there when it is better')
+    .option(
+      '--adapt <list>',
+      `how the decoder adapts while it is used: ${ADAPTATIONS.join(', ')} (default: not at all)`,
+      namesParser(ADAPTATIONS, 'way to adapt'),
+    )
     .option('--plain', 'one line a second instead of the live view')
     .option('--json', 'print one JSON object on stdout at the end')
     .addHelpText(
@@ -119,15 +112,14 @@ Examples:
   $ betz run --model model.safetensors --save-state morning.state      and after a pause:
   $ betz run --model model.safetensors --load-state morning.state
   $ betz run --model model.safetensors --day 30 --calibrate 60 --auto-promote
-  $ betz run --model model.safetensors --day 30 --calibrate 60 --candidate-out day30.safetensors`,
+  $ betz run --model model.safetensors --day 30 --calibrate 60 --candidate-out day30.safetensors
+  $ betz run --model model.safetensors --day 8 --adapt normalise`,
     )
     .action(runRun);
 }
 
 async function runRun(options: RunOptions): Promise<void> {
-  refuseBesideModel(options);
-  refuseWithoutModel(options);
-  refuseStateInPlaceOf(options);
+  checkRunOptions(options);
   checkCalibration(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
@@ -184,6 +176,7 @@ async function calibrateFirst(
   process.stderr.write(
     `held-out R2  ${r2Text(labels, test)}   (ridge baseline ${baseline.r2Mean.toFixed(3)})\n`,
   );
+  for (const line of driftReferenceLines(model)) process.stderr.write(`${line}\n`);
   const bytes = encodeModel(model, `betz ${version}`);
   return { model, bytes, hash: modelHash(bytes) };
 }
@@ -218,6 +211,7 @@ async function runSession(
       }),
     );
   }
+  const remedy = (): string => driftRemedy(model, options.model, calibration?.state);
   const session = await Session.start({
     source: source.worker,
     modelBytes: bytes,
@@ -226,6 +220,7 @@ async function runSession(
       : {
           state: { modelHash: hash, ...(loadState === undefined ? {} : { from: readStateFile(loadState) }) },
         }),
+    ...(options.adapt === undefined ? {} : { adaptations: options.adapt as Adaptation[] }),
     modelName,
     sourceName: source.name,
     ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
@@ -233,6 +228,7 @@ async function runSession(
     onEvent: (event) => {
       const text = eventText(event);
       if (text !== undefined) display.tell(text);
+      if (event.kind === 'drift' && event.isRecalibrationAdvised) display.tell(`to do: ${remedy()}`);
     },
   });
   calibration?.attach(session);
@@ -251,6 +247,7 @@ async function runSession(
     display.close();
     const stream = options.json === undefined ? process.stdout : process.stderr;
     stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`); // told even if the state cannot be saved
+    if (summary.drift?.isRecalibrationAdvised === true) stream.write(`to do     ${remedy()}\n`);
     if (calibration !== undefined) {
       const candidateOut = calibration.proposalError === undefined ? options.candidateOut : undefined;
       stream.write(`${calibrationLines(calibration.account(), candidateOut).join('\n')}\n`);
@@ -264,36 +261,4 @@ async function runSession(
     display.close();
     interrupt.signal.removeEventListener('abort', stop);
   }
-}
-
-/** What decides about calibration means nothing to a model that is there: say so instead of ignoring it. */
-function refuseBesideModel({ model, decoder, binMs }: RunOptions): void {
-  if (model === undefined) return;
-  const given = decoder === undefined ? binMs : decoder;
-  if (given === undefined) return;
-  throw usageError(
-    `${decoder === undefined ? '--bin-ms' : '--decoder'} is for a run without --model`,
-    given,
-    'Leave out one of the two: a model has its decoder and its bin width.',
-  );
-}
-
-/** A state belongs to a model file, and a model that is calibrated for one run has none. */
-function refuseWithoutModel({ model, loadState, saveState }: RunOptions): void {
-  const given = loadState ?? saveState;
-  if (model !== undefined || given === undefined) return;
-  throw usageError(
-    `${loadState === undefined ? '--save-state' : '--load-state'} needs --model`,
-    given,
-    'A state fits only the model that it was saved from: give that model.',
-  );
-}
-
-/** @throws BetzError CFG_USAGE */
-function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOptions): void {
-  if (saveState === undefined) return;
-  if (model !== undefined) refuseReplacing(model, saveState, 'the state would replace the model');
-  if (recording !== undefined) refuseReplacing(recording, saveState, 'the state would replace the recording');
-  if (typeof record === 'string')
-    refuseReplacing(record, saveState, 'the state would replace the session recording');
 }

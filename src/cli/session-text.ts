@@ -1,6 +1,7 @@
 /** A session in words: lines shared by the live view, the one-line-a-second output and the closing summary. */
+import { driftEventText, driftText } from './drift-text.ts';
 import type { SessionEvent } from '../runtime/sink.ts';
-import type { SessionStatus, SessionSummary } from '../runtime/session-summary.ts';
+import type { AdaptationStatus, SessionStatus, SessionSummary } from '../runtime/session-summary.ts';
 
 export function accuracyText({ r2, bins }: Pick<SessionStatus, 'r2' | 'bins'>): string {
   if (r2 === null) return `no truth to compare with   ${bins} bins`;
@@ -42,13 +43,19 @@ export function signed(value: number): string {
 
 /** One line for a log; the summary at the end has the rest. */
 export function statusLine(status: SessionStatus, output: string): string {
-  const { r2, latencyUs, samples, seconds } = status;
+  const { r2, latencyUs, samples, seconds, drift } = status;
   const accuracy = `R2 ${r2 === null ? '-' : r2['mean'].toFixed(3)}`;
   const latency =
     `${isTimed(status) ? 'latency' : 'computing'} p50 ${us(latencyUs.p50)}` +
     `  p99 ${us(latencyUs.p99)}  max ${us(latencyUs.max)}`;
   const misses = isTimed(status) ? [`${status.deadlineMisses} missed`] : [];
-  return [durationText(seconds), output, accuracy, latency, ...misses, `${samples.lost} lost`].join('  ');
+  const index =
+    drift === null
+      ? []
+      : [`drift ${drift.index.toFixed(1)}${drift.isRecalibrationAdvised ? ': recalibrate' : ''}`];
+  return [durationText(seconds), output, accuracy, latency, ...misses, `${samples.lost} lost`, ...index].join(
+    '  ',
+  );
 }
 
 /** Events that a person should read; undefined for the ones that are part of normal running. */
@@ -72,6 +79,10 @@ export function eventText(event: SessionEvent): string | undefined {
       const why = event.reason === 'asked' ? '' : ': the new one gave numbers that are not finite';
       return `from bin ${event.binIndex} on the decoder before is in service again (generation ${event.generation})${why}`;
     }
+    case 'adaptationRolledBack':
+      return 'what the decoder had learned by itself made it worse, and was given up';
+    case 'drift':
+      return driftEventText(event);
     case 'join':
     case 'end':
     case 'failed':
@@ -80,7 +91,7 @@ export function eventText(event: SessionEvent): string | undefined {
 }
 
 export function summaryLines(summary: SessionSummary, recordPath?: string): string[] {
-  const { bins, binMs, seconds, source, model, samples } = summary;
+  const { bins, binMs, seconds, source, model, samples, adaptation, drift } = summary;
   const { produced, received, lost, processed, dropped } = samples;
   const deadline = deadlineText(summary);
   return [
@@ -88,11 +99,26 @@ export function summaryLines(summary: SessionSummary, recordPath?: string): stri
     `source    ${source}`,
     `model     ${model}`,
     `accuracy  ${accuracyText(summary)}`,
+    ...(drift === null ? [] : [`drift     ${driftText(drift)}`]),
     `latency   ${latencyText(summary)}`,
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`,
+    ...(adaptation === null ? [] : [`adapting  ${adaptationText(adaptation)}`]),
     ...(recordPath === undefined ? [] : [`recording ${recordPath}`]),
   ];
+}
+
+function adaptationText({
+  by,
+  learnedBins,
+  heldBins,
+  rollbacks,
+  usesLearnedReadout,
+}: AdaptationStatus): string {
+  const readout = by.includes('rls')
+    ? `  ${usesLearnedReadout ? 'learned' : 'calibrated'} readout in use`
+    : '';
+  return `${by.join(', ')}  learned from ${learnedBins} bins  held ${heldBins}  gave up ${rollbacks} times${readout}`;
 }
 
 function isTimed({ latencyOf }: SessionStatus): boolean {

@@ -3,6 +3,7 @@
  * `renderView` is a function from values to lines; `TerminalView` puts them on the screen.
  */
 import type { SessionStatus } from '../runtime/session-summary.ts';
+import { driftText } from './drift-text.ts';
 import type { TracePoint } from './live-trace.ts';
 import {
   accuracyText,
@@ -62,6 +63,7 @@ export function renderView(content: ViewContent, { columns, rows }: ScreenSize):
   const foot = [
     '',
     `accuracy  ${accuracyText(status)}`,
+    ...(status.drift === null ? [] : [`drift     ${driftText(status.drift)}`]),
     `latency   ${latencyText(status)}`,
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   ${samplesText(status)}`,

@@ -9,6 +9,7 @@ import type { Rng } from '../core/rng.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Operations, Tensor } from '../tensor/engine.ts';
 import type { ParameterUpdate } from '../tensor/optimiser.ts';
+import type { DriftReference } from './drift-reference.ts';
 import type { StepGraph } from './onnx/step-graph.ts';
 import type { StepAccount } from './account.ts';
 
@@ -35,6 +36,35 @@ export interface Decoder {
   /** Copies a state in that saveState of the same model gave. @param from stateBytes long */
   loadState(from: Uint8Array): void;
 }
+
+/**
+ * A decoder that goes on learning while it is used. `step` only decodes, so that nothing that is learned delays an output; what was
+ * learned is part of the state.
+ */
+export interface LearningDecoder extends Decoder {
+  /** What `step` advances: all other state changes in `learn`, `reset` and `loadState` only. */
+  readonly core: Decoder;
+  /** Counts since it was fresh, by LEARNING. Read it; it is written in place. */
+  readonly account: Float64Array;
+  /**
+   * Learns from the bin that `step` decoded last. Allocates nothing.
+   * @param truth [outputCount] in the model's output unit; empty, or not finite, where nobody knows it; not kept
+   */
+  learn(truth: Float32Array): void;
+}
+
+/** Indexes into `LearningDecoder.account`. */
+export const LEARNING = {
+  /** Bins that were learned from. */
+  learnedBins: 0,
+  /** Bins that nothing was learned from, because they look like artefacts. */
+  heldBins: 1,
+  /** How often what was learned was given up because it had made things worse. */
+  rollbacks: 2,
+  /** 1 while outputs come from the learned readout, 0 while they come from the calibrated one. */
+  usesLearnedReadout: 3,
+  count: 4,
+} as const;
 
 /** A matrix in int8 with a scale per row: w[row][col] = values[row][col] scales[row]. See int8-tensor.ts. */
 export interface Int8Rows {
@@ -122,6 +152,16 @@ export interface Stabilizer {
   toCore: ReadIn;
 }
 
+/** What a read-in made of the data that it was calibrated on: what Hebbian adaptation compares itself with (docs/drift.md). */
+export interface ReadInStatistics {
+  /** Average of the rule's step, [latentCount, inputCount] */
+  rest: TensorData;
+  /** Of the latents W z + b, [latentCount] */
+  latentMean: Float32Array;
+  /** [latentCount, latentCount] */
+  latentCovariance: TensorData;
+}
+
 /** Everything needed to make a decoder; what a model file holds. */
 export interface Model {
   kind: string;
@@ -136,6 +176,10 @@ export interface Model {
   sessions?: readonly SessionReadIn[];
   /** Of the day that the read-in, or a core without one, was trained on; absent where that day's data were too short. */
   stabilizer?: Stabilizer;
+  /** Of the read-in, on the data of its session. Only beside a `readIn`. */
+  readInStatistics?: ReadInStatistics;
+  /** Of the data that it was calibrated on, where they were enough: what a session measures drift from. */
+  drift?: DriftReference;
   normalisation: Normalisation;
   features: {
     name: 'spikeCounts';

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { BetzError } from '../core/errors.ts';
 import { canonicalJson, fnv1a64 } from './architecture-hash.ts';
 import type { DecoderKind, Model } from './decoder.ts';
+import { DRIFT_SCALARS, driftScalars } from './drift-tensors.ts';
 import { checkTensors, tensorsFromStored, tensorsToStore } from './model-tensors.ts';
 import { decoderKinds, findDecoderKind } from './registry.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
@@ -32,6 +33,8 @@ const METADATA = {
   sessions: z
     .array(z.strictObject({ name: z.string(), channelLabels: z.array(z.string()).max(65536) }))
     .max(4096),
+  /** Absent: the model keeps no reference that drift is measured from. */
+  drift: DRIFT_SCALARS,
 } as const;
 
 /**
@@ -61,6 +64,7 @@ export function encodeModel(
     ['provenance', canonicalJson(model.provenance)],
   ]);
   if (model.readIn !== undefined) metadata.set('sessions', canonicalJson(sessionLabels(model)));
+  if (model.drift !== undefined) metadata.set('drift', canonicalJson(driftScalars(model.drift)));
   return writeSafetensors(tensorsToStore(model), metadata);
 }
 
@@ -73,14 +77,16 @@ export function decodeModel(file: Uint8Array, kinds: readonly DecoderKind[] = de
   const config = parse(metadata, 'config', kind.configSchema);
   checkArchitecture(metadata, { kind: kind.name, config, shape });
   const sessions = metadata.has('sessions') ? parse(metadata, 'sessions', METADATA.sessions) : undefined;
+  const drift = metadata.has('drift') ? parse(metadata, 'drift', METADATA.drift) : undefined;
+  const binMs = parse(metadata, 'bin_ms', METADATA.binMs);
   const model: Model = {
     kind: kind.name,
     config,
     shape,
-    ...tensorsFromStored(tensors, kind, { config, shape }, sessions),
+    ...tensorsFromStored(tensors, kind, { config, shape, binMs }, sessions, drift),
     features: parse(metadata, 'features', METADATA.features),
     output: parse(metadata, 'output', METADATA.output),
-    binMs: parse(metadata, 'bin_ms', METADATA.binMs),
+    binMs,
     provenance: parse(metadata, 'provenance', METADATA.provenance),
   };
   checkModel(model, kind);
@@ -98,6 +104,7 @@ function checkModel(model: Model, kind: DecoderKind): void {
   validate('features', model.features, METADATA.features);
   validate('output', model.output, METADATA.output);
   validate('bin_ms', model.binMs, METADATA.binMs);
+  if (model.drift !== undefined) validate('drift', driftScalars(model.drift), METADATA.drift);
   checkLabels('channel', model.features.channelLabels, inputCount);
   checkLabels('output', model.output.labels, outputCount);
   checkTensors(model, kind);

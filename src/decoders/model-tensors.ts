@@ -1,11 +1,19 @@
 /**
  * The tensors of a model file: those of the kind under their own names, `normalisation.*`, and in an int8 model
- * `int8_scales.*` beside each int8 matrix; the read-ins of session-tensors.ts and the latents of stabilizer-tensors.ts (docs/formats.md, "Model file").
+ * `int8_scales.*` beside each int8 matrix; the read-ins of session-tensors.ts, the latents of stabilizer-tensors.ts, those of
+ * read-in-statistics-tensors.ts and what drift is measured from of drift-tensors.ts (docs/formats.md, "Model file").
  */
 import { BetzError } from '../core/errors.ts';
 import type { DecoderKind, Model, Normalisation, TensorData } from './decoder.ts';
+import { checkDrift, driftTensors, takeDrift } from './drift-tensors.ts';
+import type { DriftScalars } from './drift-tensors.ts';
 import { INT8_MAX, int8Tensor } from './int8-tensor.ts';
 import { coreShape } from './read-in.ts';
+import {
+  checkReadInStatistics,
+  readInStatisticsTensors,
+  takeReadInStatistics,
+} from './read-in-statistics-tensors.ts';
 import { precisionOf, quantisedNames } from './quantise-model.ts';
 import { toFloat32, toInt8 } from './safetensors.ts';
 import { checkSessions, sessionTensors, takeSessions } from './session-tensors.ts';
@@ -33,6 +41,8 @@ export function tensorsToStore(model: Model): Map<string, WritableTensor> {
     ...normalisationTensors(model.normalisation),
     ...sessionTensors(model),
     ...stabilizerTensors(model),
+    ...readInStatisticsTensors(model),
+    ...driftTensors(model),
   ];
   const bytes: [string, WritableTensor][] = [];
   for (const [name, { shape, data, int8 }] of Object.entries(model.tensors)) {
@@ -54,9 +64,13 @@ export function tensorsToStore(model: Model): Map<string, WritableTensor> {
 export function tensorsFromStored(
   stored: ReadonlyMap<string, StoredTensor>,
   kind: DecoderKind,
-  model: Pick<Model, 'config' | 'shape'>,
+  model: Pick<Model, 'config' | 'shape' | 'binMs'>,
   labels: SessionLabels,
-): Pick<Model, 'tensors' | 'normalisation' | 'readIn' | 'sessions' | 'stabilizer'> {
+  scalars: DriftScalars | undefined,
+): Pick<
+  Model,
+  'tensors' | 'normalisation' | 'readIn' | 'sessions' | 'stabilizer' | 'readInStatistics' | 'drift'
+> {
   const rest = new Map(stored);
   const take = (name: string): StoredTensor => {
     const tensor = rest.get(name);
@@ -74,6 +88,8 @@ export function tensorsFromStored(
   const takeFloat32 = (name: string): TensorData => toFloat32(name, take(name));
   const readIns = takeSessions(takeFloat32, labels);
   const stabilizer = takeStabilizer(takeFloat32, stored);
+  const statistics = takeReadInStatistics(takeFloat32, stored);
+  const drift = takeDrift(takeFloat32, scalars, model, checkTensor);
   const tensors = new Map<string, TensorData>();
   if ([...stored.values()].some(({ dtype }) => dtype === 'I8')) {
     for (const name of quantisedNames(kind, model.config, model.shape)) {
@@ -87,7 +103,14 @@ export function tensorsFromStored(
     }
   }
   for (const [name, tensor] of rest) tensors.set(name, toFloat32(name, tensor));
-  return { tensors: Object.fromEntries(tensors), normalisation, ...readIns, ...stabilizer };
+  return {
+    tensors: Object.fromEntries(tensors),
+    normalisation,
+    ...readIns,
+    ...stabilizer,
+    ...statistics,
+    ...drift,
+  };
 }
 
 /**
@@ -97,6 +120,8 @@ export function tensorsFromStored(
 export function checkTensors(model: Model, kind: DecoderKind): void {
   checkSessions(model, kind, checkTensor);
   checkStabilizer(model, kind, checkTensor);
+  checkReadInStatistics(model, checkTensor);
+  checkDrift(model, checkTensor);
   const { inputCount, outputCount } = model.shape;
   const expected = new Map(
     kind.parameters(model.config, coreShape(model)).map(({ name, shape }) => [name, shape]),

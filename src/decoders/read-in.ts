@@ -51,5 +51,6 @@ export function mergeReadIn(model: Model, kind: DecoderKind): Model {
   delete plain.readIn;
   delete plain.sessions;
   delete plain.stabilizer;
+  delete plain.readInStatistics;
   return plain;
 }

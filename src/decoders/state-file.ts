@@ -134,7 +134,7 @@ function checkFinite(state: Uint8Array, numbers: DecoderKind['stateNumbers']): v
 function sizeMismatch(found: number, expected: number): BetzError {
   return new BetzError('DEC_STATE_SIZE_MISMATCH', `the state has ${found} bytes instead of ${expected}`, {
     value: found,
-    tip: 'A state fits only the model that it was saved from: use that one, or start from a fresh state.',
+    tip: 'A state fits only the model that it was saved from, adapting in the same ways: use both, or start from a fresh state.',
   });
 }
 

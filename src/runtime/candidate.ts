@@ -1,12 +1,13 @@
 /** A model that is to take the place of the one in service: whether it can, and the memory of its decoder. */
 import { BetzError } from '../core/errors.ts';
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import { Rng } from '../core/rng.ts';
 import { canonicalJson } from '../decoders/architecture-hash.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { precisionOf } from '../decoders/quantise-model.ts';
-import { findDecoderKind } from '../decoders/registry.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
+import { createServingDecoder } from './serving-decoder.ts';
 
 /** Bins that a candidate decodes before it is trusted: half of them drawn, the rest silence, where states settle. */
 const TRIAL_BINS = 200;
@@ -53,11 +54,16 @@ function decodingConfig({ config }: Model): Model['config'] {
 /**
  * The kernel memory of the model's decoder, fresh: what a slot becomes.
  * @param imageBytes that the slots have
- * @throws BetzError DEC_CANDIDATE_NOT_FINITE, DEC_CANDIDATE_MISMATCH, and those of `createDecoder`
+ * @throws BetzError DEC_CANDIDATE_NOT_FINITE, DEC_CANDIDATE_MISMATCH, and those of `createServingDecoder`
  */
-export function candidateImage(model: Model, variant: KernelVariant, imageBytes: number): Uint8Array {
+export function candidateImage(
+  model: Model,
+  variant: KernelVariant,
+  imageBytes: number,
+  adaptations: readonly Adaptation[],
+): Uint8Array {
   const kernels = loadKernels({ variant });
-  const decoder = findDecoderKind(model.kind).createDecoder(model, kernels);
+  const decoder = createServingDecoder(model, kernels, adaptations);
   const image = kernels.arena.contents().slice();
   if (image.byteLength !== imageBytes) {
     throw new BetzError('DEC_CANDIDATE_MISMATCH', 'the candidate needs another amount of memory', {

@@ -22,6 +22,8 @@ import { FrameSchedule } from './frame-schedule.ts';
 import type { LatencyName } from './latency.ts';
 import type { SessionMemory } from './session-memory.ts';
 
+const NO_TRUTH = new Float32Array(0);
+
 const STAMP = { startNs: 0, stagedNs: 1, decoderNs: 2, doneNs: 3 } as const;
 
 const ELAPSED = {
@@ -88,7 +90,7 @@ export class DecodeLoop {
     };
     this.memory = memory;
     this.slots = slots;
-    const { decoder } = slots;
+    const { decoder, core } = slots;
     this.clock = clock;
     this.schedule = new FrameSchedule(plan.framePeriodNs);
     this.binning = new Binning(plan.framesPerBin);
@@ -102,7 +104,7 @@ export class DecodeLoop {
     this.featureRows = rowViews(this.features.samples, featureShape.channelCount, featureShape.maxRows);
     this.truthRows = rowViews(this.features.truth, featureShape.truthCount, featureShape.maxRows);
     this.output = new Float32Array(decoder.outputCount);
-    this.savedState = new Uint8Array(decoder.stateBytes);
+    this.savedState = new Uint8Array(core.stateBytes);
     this.dummyFeatures = new Float32Array(decoder.inputCount).fill(1); // ones: every weight is touched
     this.dummyOutput = new Float32Array(decoder.outputCount);
     this.waiter = new ArrivalWaiter(
@@ -140,10 +142,10 @@ export class DecodeLoop {
 
   /** An untimed step whose effects are undone, and stages on nothing: what the next bin needs is then in the caches. */
   warmCaches(): void {
-    const { decoder } = this.slots;
-    decoder.saveState(this.savedState);
+    const { decoder, core } = this.slots;
+    core.saveState(this.savedState);
     decoder.step(this.dummyFeatures, this.dummyOutput);
-    decoder.loadState(this.savedState);
+    core.loadState(this.savedState);
     this.binning.process(this.noFrames, this.bins);
     this.smoothing.process(this.bins, this.features);
   }
@@ -185,12 +187,12 @@ export class DecodeLoop {
 
   private decodeBin(bin: number): void {
     const { memory, slots, output, stamps, features: block } = this;
-    const { decoder, generation } = slots;
+    const { decoder, core, learner, generation } = slots;
     const features = this.featureRows[bin];
     const truth = this.truthRows[bin];
     const isJoin = block.isJoin[bin] === 1;
     stamps[STAMP.decoderNs] = this.clock.nowNs();
-    if (isJoin) decoder.reset();
+    if (isJoin) core.reset(); // what was learned stays
     const isSkipped = !isFinite(features);
     if (!isSkipped) decoder.step(features, output);
     const isNonFinite = isSkipped || !isFinite(output);
@@ -225,6 +227,9 @@ export class DecodeLoop {
     memory.account.countBin(memory.plan.framesPerBin, isJoin, isNonFinite);
     if (memory.plan.comparedDimensions > 0) memory.metrics.update(truth, output);
     this.recordLatency(bin);
+    if (learner === undefined || isNonFinite) return;
+    learner.learn(memory.plan.comparedDimensions > 0 ? truth : NO_TRUTH);
+    memory.learning.set(learner.account);
   }
 
   /** Bins of a chunk are all decoded: the next one is still on its way. */

@@ -14,12 +14,13 @@ import { transferError } from './error-transfer.ts';
 import { GarbageCounter } from './garbage-counter.ts';
 import { REAL_TIME_PRIORITY, requestRealTime } from './real-time-scheduling.ts';
 import { rehearse } from './rehearsal.ts';
+import { createServingDecoder } from './serving-decoder.ts';
 import { SessionMemory } from './session-memory.ts';
 import type { DecodeMessage, DecodeWorkerData, Sealing } from './worker-messages.ts';
 import { WorkerPort } from './worker-port.ts';
 import { collectYoungGarbage } from './young-generation.ts';
 
-const { modelBytes, wait, state } = workerData as DecodeWorkerData;
+const { modelBytes, wait, state, adaptations } = workerData as DecodeWorkerData;
 const port = new WorkerPort<DecodeMessage>();
 
 await port.serve(async () => {
@@ -28,7 +29,7 @@ await port.serve(async () => {
   const kernels = loadKernels();
   const kind = findDecoderKind(model.kind);
   const [first, second] = [kernels, loadKernels()].map((memory) => ({
-    decoder: kind.createDecoder(model, memory),
+    decoder: createServingDecoder(model, memory, adaptations),
     arena: memory.arena,
   }));
   const image = first.arena.contents();

@@ -4,9 +4,9 @@
  * one of the same architecture when the memory's contents are replaced, and nothing is allocated for it.
  *
  * A promotion fills the slot beside with the candidate, hands the recurrent state over and changes slots; what was in service
- * stays in its slot, and a rollback changes slots again.
+ * stays in its slot, and a rollback changes slots again. What a decoder has learned while it was used stays with it.
  */
-import type { Decoder } from '../decoders/decoder.ts';
+import type { Decoder, LearningDecoder } from '../decoders/decoder.ts';
 import type { Arena } from '../kernels/arena.ts';
 import type { DecoderExchange } from './decoder-exchange.ts';
 
@@ -20,6 +20,10 @@ const HASH_BYTES = 32;
 export class DecoderSlots {
   /** In service. */
   decoder: Decoder;
+  /** Where the recurrent state of that is: itself, or what it learns around. */
+  core: Decoder;
+  /** It again, if it learns while it is used. */
+  learner: LearningDecoder | undefined;
   /** Of the decoder in service: 0 is the first one, each promotion gives the next number. */
   generation = 0;
   readonly exchange: DecoderExchange;
@@ -50,7 +54,9 @@ export class DecoderSlots {
     this.hashes = [Uint8Array.from(modelHash), Uint8Array.from(modelHash)];
     this.exchange = exchange;
     this.decoder = slots[0].decoder;
-    this.state = new Uint8Array(slots[0].decoder.stateBytes);
+    this.learner = isLearning(this.decoder) ? this.decoder : undefined;
+    this.core = this.learner?.core ?? this.decoder;
+    this.state = new Uint8Array(this.core.stateBytes);
   }
 
   /** Of the model in service. */
@@ -102,15 +108,25 @@ export class DecoderSlots {
     this.promotionCount = 0;
     this.canRollBack = false;
     this.generation = 0;
-    this.decoder = this.decoders[0];
+    this.use(this.decoders[0]);
     for (const decoder of this.decoders) decoder.reset();
   }
 
   private swap(handsStateOver: boolean): void {
-    if (handsStateOver) this.decoder.saveState(this.state);
+    if (handsStateOver) this.core.saveState(this.state);
     this.inService = 1 - this.inService;
-    this.decoder = this.decoders[this.inService];
+    this.use(this.decoders[this.inService]);
     this.generation = this.generations[this.inService];
-    if (handsStateOver) this.decoder.loadState(this.state);
+    if (handsStateOver) this.core.loadState(this.state);
   }
+
+  private use(decoder: Decoder): void {
+    this.decoder = decoder;
+    this.learner = isLearning(decoder) ? decoder : undefined;
+    this.core = this.learner?.core ?? decoder;
+  }
+}
+
+function isLearning(decoder: Decoder): decoder is LearningDecoder {
+  return 'learn' in decoder;
 }

@@ -22,6 +22,7 @@ import { LiveBins } from './live-bins.ts';
 import type { Session } from './session.ts';
 import { SessionFit } from './session-fit.ts';
 import type { BinRecord, SessionDescription, Sink, TimedEvent } from './sink.ts';
+import { truthMissing } from './truth-missing.ts';
 
 export interface LiveCalibrationOptions {
   /** The decoder in service. */
@@ -117,14 +118,7 @@ export class LiveCalibration implements Sink {
   open({ truth, output, isTruthComparable, isPaced, channels }: SessionDescription): void {
     this.isPaced = isPaced;
     if (truth === undefined || !isTruthComparable || truth.name !== output.name) {
-      throw new BetzError(
-        'CAL_TRUTH_MISSING',
-        `the source does not say what '${output.name}' really is, so there is nothing to calibrate on`,
-        {
-          value: truth?.name ?? 'no behaviour',
-          tip: 'Use a source with that behaviour: the simulated array, or a recording that has it (--target).',
-        },
-      );
+      throw truthMissing(output, truth);
     }
     const { kind, features } = this.options.base;
     if (features.smoothing !== 0)

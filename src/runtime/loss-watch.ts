@@ -1,4 +1,5 @@
-/** Counts of a session that have grown become events, at most one of a kind per look. */
+/** Counts of a session that have grown become events, at most one of a kind per look: losses, and what was given up. */
+import { LEARNING } from '../decoders/decoder.ts';
 import type { SessionMemory } from './session-memory.ts';
 import type { SinkQueue } from './sink-queue.ts';
 import type { SessionEvent } from './sink.ts';
@@ -9,6 +10,7 @@ export class LossWatch {
   private readonly tell: (event: SessionEvent) => void;
   private nonFiniteBins = 0;
   private recordsLost = 0;
+  private adaptationRollbacks = 0;
   private readonly sinkLosses = new Map<SinkQueue, number>();
 
   constructor(memory: SessionMemory, queues: readonly SinkQueue[], tell: (event: SessionEvent) => void) {
@@ -25,6 +27,10 @@ export class LossWatch {
     const recordCount = memory.records.lostCount() - this.recordsLost;
     this.recordsLost += recordCount;
     if (recordCount > 0) this.tell({ kind: 'recordsLost', recordCount });
+    const rollbacks = memory.learning[LEARNING.rollbacks];
+    const count = rollbacks - this.adaptationRollbacks;
+    this.adaptationRollbacks = rollbacks; // less where another decoder has come into service
+    if (count > 0) this.tell({ kind: 'adaptationRolledBack', count });
     for (const queue of queues) {
       const { lost } = queue.account();
       const before = this.sinkLosses.get(queue) ?? 0;

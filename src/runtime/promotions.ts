@@ -1,4 +1,5 @@
 /** Changes of the decoder while a session runs, as the main thread asks for them: one at a time, each with an answer. */
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import { BetzError } from '../core/errors.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { decodeModel, encodeModel } from '../decoders/model-file.ts';
@@ -11,6 +12,8 @@ import type { SessionEvent } from './sink.ts';
 interface Pending {
   kind: 'promoted' | 'rolledBack';
   modelHash: string;
+  /** Of a promotion. */
+  model?: Model;
   resolve: (swap: Swap) => void;
   reject: (error: BetzError) => void;
 }
@@ -19,22 +22,31 @@ export class Promotions {
   private readonly exchange: DecoderExchange;
   private readonly inService: Model;
   private readonly variant: KernelVariant;
+  private readonly adaptations: readonly Adaptation[];
   private readonly tell: (event: SessionEvent) => void;
+  private readonly onPromoted: (generation: number, model: Model) => void;
   private pending: Pending | undefined;
   private automaticTold = 0;
   private isOver = false;
 
-  /** @param inService any model of the session: they are all of one architecture */
+  /**
+   * @param inService any model of the session: they are all of one architecture
+   * @param onPromoted told of a model that is in service before the event is
+   */
   constructor(
     exchange: DecoderExchange,
     inService: Model,
     variant: KernelVariant,
+    adaptations: readonly Adaptation[],
     tell: (event: SessionEvent) => void,
+    onPromoted: (generation: number, model: Model) => void,
   ) {
     this.exchange = exchange;
     this.inService = inService;
     this.variant = variant;
+    this.adaptations = adaptations;
     this.tell = tell;
+    this.onPromoted = onPromoted;
   }
 
   /** @throws BetzError those of `Session.promote` */
@@ -44,19 +56,19 @@ export class Promotions {
     const model = decodeModel(bytes);
     checkCandidate(this.inService, model);
     const { exchange } = this;
-    const image = candidateImage(model, this.variant, exchange.image.byteLength);
+    const image = candidateImage(model, this.variant, exchange.image.byteLength, this.adaptations);
     const hash = modelHash(bytes);
     exchange.image.set(image);
     exchange.modelHash.set(Buffer.from(hash, 'hex'));
     exchange.requestPromotion();
-    return this.answerOf('promoted', hash);
+    return this.answerOf({ kind: 'promoted', modelHash: hash, model });
   }
 
   /** @throws BetzError those of `Session.rollback` */
   async rollback(): Promise<Swap> {
     this.expectFree();
     this.exchange.requestRollback();
-    return this.answerOf('rolledBack', '');
+    return this.answerOf({ kind: 'rolledBack', modelHash: '' });
   }
 
   /** Looks for what the decode thread has done; called whenever bins are fetched. */
@@ -97,6 +109,7 @@ export class Promotions {
       );
       return;
     }
+    if (pending.model !== undefined) this.onPromoted(swap.generation, pending.model);
     this.tell(
       pending.kind === 'promoted'
         ? { kind: 'promoted', modelHash: pending.modelHash, ...swap }
@@ -105,9 +118,9 @@ export class Promotions {
     pending.resolve(swap);
   }
 
-  private answerOf(kind: Pending['kind'], hash: string): Promise<Swap> {
+  private answerOf(asked: Omit<Pending, 'resolve' | 'reject'>): Promise<Swap> {
     return new Promise((resolve, reject) => {
-      this.pending = { kind, modelHash: hash, resolve, reject };
+      this.pending = { ...asked, resolve, reject };
     });
   }
 

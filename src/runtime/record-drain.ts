@@ -10,29 +10,37 @@ export class RecordDrain {
   private readonly records: RecordRing;
   private readonly queues: readonly SinkQueue[];
   private readonly isPaced: boolean;
+  private readonly onRecord: (record: BinRecord) => void;
 
-  constructor(records: RecordRing, queues: readonly SinkQueue[], isPaced: boolean) {
+  /** @param onRecord told of every record once the queues have it */
+  constructor(
+    records: RecordRing,
+    queues: readonly SinkQueue[],
+    isPaced: boolean,
+    onRecord: (record: BinRecord) => void,
+  ) {
     this.records = records;
     this.queues = queues;
     this.isPaced = isPaced;
+    this.onRecord = onRecord;
   }
 
   /**
-   * Fetches what is there now. Paced, everything: a sink that is behind loses its own records. Unpaced, only what
+   * How many `fetch` takes of what is there now. Paced, everything: a sink that is behind loses its own records. Unpaced, only what
    * every sink has room for: the ring fills up behind it, the source waits, and nothing is lost.
    */
-  fetch(): void {
+  readyCount(): number {
     const freeCounts = this.isPaced ? [] : this.queues.map((queue) => queue.freeCount());
-    this.take(Math.min(this.records.queuedCount(), ...freeCounts));
+    return Math.min(this.queuedCount(), ...freeCounts);
   }
 
-  /** Fetches everything, whether the sinks have room or not. */
-  fetchAll(): void {
-    this.take(this.records.queuedCount());
+  /** All that is there now, whether the sinks have room or not. */
+  queuedCount(): number {
+    return this.records.queuedCount();
   }
 
   /** @param count a limit, because the decode thread goes on meanwhile */
-  private take(count: number): void {
+  fetch(count: number): void {
     for (let i = 0; i < count; i++) {
       const slot = this.records.peek();
       if (slot === undefined) return;
@@ -40,6 +48,7 @@ export class RecordDrain {
       this.records.release();
       this.latest = record;
       for (const queue of this.queues) queue.push(record);
+      this.onRecord(record);
     }
   }
 }

@@ -9,6 +9,7 @@ import { RecordRing } from '../core/record-ring.ts';
 import type { RecordRingLayout } from '../core/record-ring.ts';
 import { RunningMetrics } from '../core/running-metrics.ts';
 import { StopSignal } from '../core/stop-signal.ts';
+import { LEARNING } from '../decoders/decoder.ts';
 import { DecodeAccount } from './decode-account.ts';
 import { createLatencyHistograms, mapLatencyNames } from './latency.ts';
 import type { LatencyBuffers, LatencyHistograms } from './latency.ts';
@@ -33,6 +34,7 @@ export interface SessionBuffers {
   latency: LatencyBuffers;
   metrics: SharedArrayBuffer;
   account: SharedArrayBuffer;
+  learning: SharedArrayBuffer;
   stop: SharedArrayBuffer;
 }
 
@@ -43,6 +45,8 @@ export class SessionMemory {
   readonly latency: LatencyHistograms;
   readonly metrics: RunningMetrics;
   readonly account: DecodeAccount;
+  /** That of the decoder in service, where it learns while it is used: by LEARNING. */
+  readonly learning: Float64Array<SharedArrayBuffer>;
   readonly stop: StopSignal;
 
   constructor(plan: SessionPlan, buffers?: SessionBuffers) {
@@ -52,6 +56,7 @@ export class SessionMemory {
     this.latency = createLatencyHistograms(buffers?.latency);
     this.metrics = new RunningMetrics(plan.comparedDimensions, buffers?.metrics);
     this.account = new DecodeAccount(buffers?.account);
+    this.learning = new Float64Array(buffers?.learning ?? new SharedArrayBuffer(LEARNING.count * 8));
     this.stop = new StopSignal(buffers?.stop);
   }
 
@@ -62,6 +67,7 @@ export class SessionMemory {
       latency: mapLatencyNames((name) => this.latency[name].buffer),
       metrics: this.metrics.buffer,
       account: this.account.buffer,
+      learning: this.learning.buffer,
       stop: this.stop.buffer,
     };
   }

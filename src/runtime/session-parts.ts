@@ -1,5 +1,6 @@
 /** What a session is made of, before data flow: the workers, the shared memory and the sinks, each checked and ready. */
 import type { StreamInfo } from '../acquisition/source.ts';
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { decodeModel } from '../decoders/model-file.ts';
@@ -11,6 +12,7 @@ import { SessionMemory } from './session-memory.ts';
 import { planSession } from './session-plan.ts';
 import { SinkQueue } from './sink-queue.ts';
 import type { SessionDescription, SessionEvent, Sink } from './sink.ts';
+import { truthMissing } from './truth-missing.ts';
 import { enlargeYoungGeneration } from './young-generation.ts';
 import { WorkerHost } from './worker-host.ts';
 import type {
@@ -33,6 +35,8 @@ export interface SessionOptions {
   modelBytes: Uint8Array;
   /** Seal the decoder's state at the end, and begin from one if it is given. Default: neither. */
   state?: StateExchange;
+  /** How the decoder adapts while it is used. Default: not at all. */
+  adaptations?: readonly Adaptation[];
   /** As the user knows them; default: the kinds. */
   modelName?: string;
   sourceName?: string;
@@ -68,6 +72,7 @@ interface EventRelay {
 /** @throws BetzError those of `Session.start`; nothing of the session is left then */
 export async function prepareSession(options: SessionOptions): Promise<SessionParts> {
   const { source: sourceData, modelBytes, state, wait = DEFAULT_WAIT, sinks = [], workers = {} } = options;
+  const { adaptations = [] } = options;
   const model = decodeModel(modelBytes);
   const clock = new MonotonicClock();
   enlargeYoungGeneration();
@@ -76,7 +81,12 @@ export async function prepareSession(options: SessionOptions): Promise<SessionPa
     sourceData,
     'IPC_SOURCE_WORKER_DIED',
   );
-  const decodeData: DecodeWorkerData = { modelBytes, wait, ...(state === undefined ? {} : { state }) };
+  const decodeData: DecodeWorkerData = {
+    modelBytes,
+    wait,
+    adaptations,
+    ...(state === undefined ? {} : { state }),
+  };
   const decode = new WorkerHost<DecodeMessage>(
     workers.decode ?? compiledUrl('runtime/decode-worker.js'),
     decodeData,
@@ -88,6 +98,8 @@ export async function prepareSession(options: SessionOptions): Promise<SessionPa
   try {
     const { stream } = await source.waitFor('opened', OPEN_TIMEOUT_MS);
     const plan = planSession(stream, model, options.deadlineMs, options.realTime);
+    if (adaptations.includes('rls') && plan.comparedDimensions === 0)
+      throw truthMissing(model.output, stream.truth);
     memory = new SessionMemory(plan);
     decode.post({ kind: 'begin', plan, buffers: memory.buffers() });
     const ready = await decode.waitFor('ready', OPEN_TIMEOUT_MS);

@@ -1,5 +1,8 @@
 /** What a session says about itself: while it runs (for a screen), and when it is over (for a report). */
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
+import { LEARNING } from '../decoders/decoder.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
+import type { DriftStatus } from './drift-watch.ts';
 import { describeLatencyUs, LATENCY_NAMES } from './latency.ts';
 import type { LatencyName, LatencyUs } from './latency.ts';
 import type { SampleAccount } from './sample-account.ts';
@@ -31,8 +34,24 @@ export interface SessionStatus {
   /** Decoded bins that the main thread fetched too late; they are counted in everything above. */
   recordsLost: number;
   sinks: Record<string, { written: number; lost: number }>;
+  /** null where the model in service keeps nothing to measure drift from. */
+  drift: DriftStatus | null;
   model: string;
   source: string;
+  /** null where the decoder stays as it is. */
+  adaptation: AdaptationStatus | null;
+}
+
+/** How the decoder in service adapts, since it came into service. */
+export interface AdaptationStatus {
+  by: readonly Adaptation[];
+  learnedBins: number;
+  /** Nothing was learned from these: they look like artefacts. */
+  heldBins: number;
+  /** How often what was learned was given up because it had made things worse. */
+  rollbacks: number;
+  /** Outputs come from the readout that learns (rls), not from the calibrated one. */
+  usesLearnedReadout: boolean;
 }
 
 export interface SessionSummary extends SessionStatus {
@@ -47,7 +66,10 @@ export interface SessionSummary extends SessionStatus {
 export function readMeasures(
   { plan, latency, metrics, account, records }: SessionMemory,
   labels: readonly string[],
-): Omit<SessionStatus, 'seconds' | 'binMs' | 'samples' | 'sinks' | 'model' | 'source'> {
+): Omit<
+  SessionStatus,
+  'seconds' | 'binMs' | 'samples' | 'sinks' | 'drift' | 'model' | 'source' | 'adaptation'
+> {
   const accuracy = metrics.read();
   const latencyOf = plan.isPaced ? 'endToEndLatency' : 'computeTime';
   return {
@@ -68,6 +90,17 @@ export function readMeasures(
     nonFiniteBins: account.nonFiniteBins(),
     joins: account.joinCount(),
     recordsLost: records.lostCount(),
+  };
+}
+
+export function adaptationStatus(by: readonly Adaptation[], learning: Float64Array): AdaptationStatus | null {
+  if (by.length === 0) return null;
+  return {
+    by,
+    learnedBins: learning[LEARNING.learnedBins],
+    heldBins: learning[LEARNING.heldBins],
+    rollbacks: learning[LEARNING.rollbacks],
+    usesLearnedReadout: learning[LEARNING.usesLearnedReadout] === 1,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Model } from '../decoders/decoder.ts';
 import { restoreError } from './error-transfer.ts';
 import { DecoderExchange } from './decoder-exchange.ts';
 import type { Swap } from './decoder-exchange.ts';
+import { DriftWatch } from './drift-watch.ts';
 import { LossWatch } from './loss-watch.ts';
 import { Promotions } from './promotions.ts';
 import { RecordDrain } from './record-drain.ts';
@@ -16,7 +17,7 @@ import { checkAccount, finalAccount, liveAccount } from './sample-account.ts';
 import type { SampleAccount } from './sample-account.ts';
 import { prepareSession, STOP_TIMEOUT_MS } from './session-parts.ts';
 import type { SessionOptions, SessionParts } from './session-parts.ts';
-import { readMeasures } from './session-summary.ts';
+import { adaptationStatus, readMeasures } from './session-summary.ts';
 import type { SessionStatus, SessionSummary } from './session-summary.ts';
 import type { BinRecord, SessionEvent } from './sink.ts';
 import type { Sealing } from './worker-messages.ts';
@@ -31,6 +32,7 @@ export class Session {
   readonly model: Model;
   private readonly parts: SessionParts;
   private readonly drain: RecordDrain;
+  private readonly drift: DriftWatch;
   private readonly losses: LossWatch;
   private readonly promotions: Promotions;
   private readonly startNs: number;
@@ -60,13 +62,20 @@ export class Session {
       this.tell(event);
     };
     parts.relay.tell = tell;
-    this.drain = new RecordDrain(memory.records, queues, memory.plan.isPaced);
+    this.drift = new DriftWatch(parts.model, tell);
+    this.drain = new RecordDrain(memory.records, queues, memory.plan.isPaced, (record) => {
+      this.drift.take(record);
+    });
     this.losses = new LossWatch(memory, queues, tell);
     this.promotions = new Promotions(
       new DecoderExchange(parts.ready.exchange),
       parts.model,
       parts.ready.variant,
+      parts.options.adaptations ?? [],
       tell,
+      (generation, model) => {
+        this.drift.expect(generation, model);
+      },
     );
     this.startNs = clock.nowNs();
     source.onMessage = (message) => {
@@ -94,8 +103,10 @@ export class Session {
       binMs: model.binMs,
       samples: this.samples ?? liveAccount(memory.account, stream.channels.length),
       sinks: Object.fromEntries(queues.map((queue) => [queue.sink.name, queue.account()])),
+      drift: this.drift.status(),
       model: options.modelName ?? model.kind,
       source: options.sourceName ?? options.source.kind,
+      adaptation: adaptationStatus(options.adaptations ?? [], memory.learning),
     };
   }
 
@@ -207,9 +218,10 @@ export class Session {
     }
   }
 
-  private fetch(): void {
+  /** The count comes first: a change of decoders is then known before a bin of the new one is fetched. */
+  private fetch(count = this.drain.readyCount()): void {
     this.promotions.look();
-    this.drain.fetch();
+    this.drain.fetch(count);
     this.losses.look();
   }
 
@@ -222,8 +234,7 @@ export class Session {
       await new Promise((resolve) => setTimeout(resolve, 1));
       this.fetch();
     }
-    this.drain.fetchAll();
-    this.losses.look();
+    this.fetch(this.drain.queuedCount());
   }
 
   private tell(event: SessionEvent, timeNs = this.parts.clock.nowNs()): void {

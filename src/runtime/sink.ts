@@ -4,6 +4,7 @@
  */
 import type { ChannelInfo } from '../core/recording.ts';
 import type { SourceEvent } from '../acquisition/source.ts';
+import type { DriftReason } from '../calibration/drift/drift-monitor.ts';
 import type { BetzError } from '../core/errors.ts';
 
 /** One decoded bin, owned. Times are monotonic nanoseconds, NaN where there is no schedule. */
@@ -45,6 +46,28 @@ export type SessionEvent =
   | { kind: 'promoted'; modelHash: string; binIndex: number; generation: number }
   /** The decoder before is in service again: asked for, or because the promoted one gave numbers that are not finite. */
   | { kind: 'rolledBack'; reason: 'asked' | 'nonFinite'; binIndex: number; generation: number }
+  /** What the decoder had learned while it was used was given up, since it had made things worse. */
+  | { kind: 'adaptationRolledBack'; count: number }
+  /** From bin `binIndex` on the signal is too far from that of the calibration: recalibrate. Channels are labels. */
+  | {
+      kind: 'drift';
+      isRecalibrationAdvised: true;
+      binIndex: number;
+      index: number;
+      threshold: number;
+      reasons: readonly DriftReason[];
+      lostChannels: readonly string[];
+      rateDirection: 'up' | 'down' | 'mixed';
+    }
+  /** The advice is withdrawn: the signal has come back, or another decoder is in service, which drift is measured anew for. */
+  | {
+      kind: 'drift';
+      isRecalibrationAdvised: false;
+      binIndex: number;
+      index: number;
+      threshold: number;
+      changed: 'signal' | 'decoder';
+    }
   /** The session ends because of this. */
   | { kind: 'failed'; error: BetzError };
 

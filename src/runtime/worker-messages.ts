@@ -1,5 +1,6 @@
 /** What the threads of a session say to each other, beside the shared memory. All of it is plain data. */
 import type { SourceAccount, SourceEvent, StreamInfo } from '../acquisition/source.ts';
+import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 import type { WaitOptions } from './arrival-waiter.ts';
 import type { ExchangeBuffers } from './decoder-exchange.ts';
@@ -15,6 +16,8 @@ export interface DecodeWorkerData {
   /** The model file. */
   modelBytes: Uint8Array;
   wait: WaitOptions;
+  /** How the decoder adapts while it is used. */
+  adaptations: readonly Adaptation[];
   state?: StateExchange;
 }
 

@@ -31,6 +31,7 @@ describe('a decoder of latents', () => {
     const { model, test } = calibration;
     expect(model.shape.inputCount).toBe(24);
     expect(model.readIn?.weight.shape).toEqual([4, 24]);
+    expect(model.drift?.mean, 'of channels, not of latents').toHaveLength(24);
     expect(test.r2Mean).toBeGreaterThan(0.2);
     const firstTestBin = Math.floor(0.8 * recording.binCount);
     const outputs = decodeSession(model, recording, loadKernels());
@@ -52,6 +53,10 @@ describe('a decoder of latents', () => {
     );
     expect(candidate.scores.metrics.r2Mean).toBeGreaterThan(inService.metrics.r2Mean + 0.1);
     expect(candidate.model.tensors).toEqual(model.tensors);
+    expect(candidate.model.drift?.mean.subarray(0, 3), 'drift is that of its own day').toEqual(
+      new Float32Array(3),
+    );
+    expect(model.drift?.mean.some((mean, i) => i < 3 && mean > 0)).toBe(true);
     expect(decodeModel(encodeModel(candidate.model))).toEqual(candidate.model);
   });
 

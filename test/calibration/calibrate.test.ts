@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
 import { calibrate } from '../../src/calibration/calibrate.ts';
 import type { CalibrationHost, CalibrationOptions } from '../../src/calibration/calibrate.ts';
+import { withDriftReference } from '../../src/calibration/drift/model-drift.ts';
 import { fitWiener } from '../../src/calibration/closed-form-wiener.ts';
 import { decodingMetrics } from '../../src/calibration/metrics.ts';
 import { splitBins } from '../../src/calibration/splits.ts';
@@ -34,6 +35,18 @@ function quickly(kind: string, recording = small, options: Partial<CalibrationOp
 }
 
 describe('calibrate', () => {
+  it.each(['wiener', 'kalman', 'gru'])(
+    '%s: keeps what drift is measured from, of what it learned from',
+    async (kind) => {
+      const recording = linearRecording({ binCount: 600, channelCount: 12, seed: 1 });
+      const { model } = await quickly(kind, recording);
+      const { fit } = splitBins(recording.binCount);
+      expect(model.drift?.mean).toHaveLength(12);
+      expect(model.drift).toEqual(withDriftReference(model, recording, fit).drift);
+      expect(decodeModel(encodeModel(model)).drift).toEqual(model.drift);
+    },
+  );
+
   it.each(decoderKinds.map(({ name }) => name))(
     '%s: reports the R2 that its model has when it is read from a file and run anew',
     async (kind) => {

@@ -135,11 +135,9 @@ describe('a bad model', () => {
   });
 
   it.each(COMMANDS.slice(0, 3))('is one for other bins: betz %s', async (_name, command) => {
-    const { message } = await expectRefused(
-      command(changedModel('bins', { binMs: 20 })),
-      1,
-      'DEC_BIN_MISMATCH',
-    );
+    const { drift } = readModelFile(goodModel()).model;
+    const changes = { binMs: 20, ...(drift === undefined ? {} : { drift: { ...drift, binMs: 20 } }) };
+    const { message } = await expectRefused(command(changedModel('bins', changes)), 1, 'DEC_BIN_MISMATCH');
     expect(message).toMatch(/20 ms.* 50 ms/);
   });
 

@@ -10,6 +10,7 @@ import type { CliResult } from '../support/cli.ts';
 import { writeSmallRecording } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
 import { temporaryFolder } from '../support/recording-folder.ts';
+import { driftReference } from '../support/cli-reports.ts';
 
 const accuracy = z.strictObject({ x: z.number(), y: z.number(), mean: z.number() });
 const pretrainReport = z.strictObject({
@@ -19,6 +20,7 @@ const pretrainReport = z.strictObject({
   bestStep: z.int(),
   trainSeconds: z.number().positive(),
   heldOutR2: z.array(z.strictObject({ recording: z.string(), r2Mean: z.number() })),
+  drift: driftReference,
   out: z.string(),
 });
 const sessionReport = z.strictObject({
@@ -44,6 +46,7 @@ const sessionReport = z.strictObject({
     rule: z.string(),
   }),
   later: z.strictObject({ seconds: z.number(), r2: accuracy, inServiceR2: accuracy.nullable() }).nullable(),
+  drift: driftReference,
   out: z.string(),
 });
 

@@ -55,7 +55,7 @@ function slotsOf(kind: DecoderKind, model: Model, modelHash?: Uint8Array): Decod
 
 function stage(slots: DecoderSlots, model: Model): void {
   const { image } = slots.exchange;
-  image.set(candidateImage(model, loadKernels().variant, image.byteLength));
+  image.set(candidateImage(model, loadKernels().variant, image.byteLength, []));
   slots.exchange.requestPromotion();
 }
 
@@ -205,7 +205,7 @@ describe('a candidate', () => {
     kind.createDecoder(model, bytes);
     const imageBytes = bytes.arena.contents().byteLength;
     const error = betzErrorOf(() =>
-      candidateImage({ ...model, normalisation, tensors }, bytes.variant, imageBytes),
+      candidateImage({ ...model, normalisation, tensors }, bytes.variant, imageBytes, []),
     );
     expect(error.code).toBe('DEC_CANDIDATE_NOT_FINITE');
   });

@@ -16,7 +16,8 @@ function create(isPaced: boolean) {
   const sink = new MemorySink();
   const shut = new SinkQueue(new ShutSink('shut'), () => undefined, 3);
   const queues = [new SinkQueue(sink, () => undefined, 100), shut];
-  const drain = new RecordDrain(ring, queues, isPaced);
+  const told: number[] = [];
+  const drain = new RecordDrain(ring, queues, isPaced, ({ binIndex }) => told.push(binIndex));
   let bin = 0;
   const publish = (count: number, flags = 0): void => {
     for (let i = 0; i < count; i++) {
@@ -31,7 +32,7 @@ function create(isPaced: boolean) {
       bin++;
     }
   };
-  return { ring, sink, shut, drain, publish };
+  return { ring, sink, shut, drain, told, publish };
 }
 
 describe('RecordDrain', () => {
@@ -40,7 +41,7 @@ describe('RecordDrain', () => {
     publish(1);
     publish(1, RECORD_FLAG.join);
     publish(1, RECORD_FLAG.nonFinite);
-    drain.fetch();
+    drain.fetch(drain.readyCount());
     expect(ring.queuedCount()).toBe(0);
     expect(drain.latest?.binIndex).toBe(2);
     publish(8); // over the slots that were borrowed
@@ -72,30 +73,31 @@ describe('RecordDrain', () => {
   it('takes everything where there is a schedule: a sink that is behind loses its own records', () => {
     const { ring, shut, drain, publish } = create(true);
     publish(8);
-    drain.fetch();
+    drain.fetch(drain.readyCount());
     expect(ring.queuedCount()).toBe(0);
     expect(shut.account().lost).toBe(5);
   });
 
   it('takes what the slowest sink has room for where there is none, and the rest at the end', () => {
-    const { ring, shut, drain, publish } = create(false);
+    const { ring, shut, drain, told, publish } = create(false);
     publish(8);
-    drain.fetch();
-    drain.fetch();
+    drain.fetch(drain.readyCount());
+    drain.fetch(drain.readyCount());
     expect(ring.queuedCount()).toBe(5);
     expect(shut.account().lost).toBe(0);
-    drain.fetchAll();
+    drain.fetch(drain.queuedCount());
     expect(ring.queuedCount()).toBe(0);
     expect(shut.account().lost).toBe(5);
     expect(drain.latest?.binIndex).toBe(7);
+    expect(told).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
   it('works for a session without sinks', () => {
     const ring = new RecordRing({ slotCount: 2, featureCount: 1, outputCount: 1, truthCount: 0 });
-    const drain = new RecordDrain(ring, [], false);
+    const drain = new RecordDrain(ring, [], false, () => undefined);
     ring.claim();
     ring.publish();
-    drain.fetch();
+    drain.fetch(drain.readyCount());
     expect([ring.queuedCount(), drain.latest?.binIndex]).toEqual([0, 0]);
   });
 });

@@ -3,6 +3,9 @@ import { z } from 'zod';
 
 const accuracy = z.strictObject({ x: z.number(), y: z.number(), mean: z.number() });
 const count = z.int().nonnegative();
+export const driftReference = z
+  .strictObject({ windowS: z.number(), blockCount: count, threshold: z.number() })
+  .nullable();
 
 export const calibrateReport = z.strictObject({
   decoder: z.string(),
@@ -11,6 +14,7 @@ export const calibrateReport = z.strictObject({
   steps: count,
   r2: accuracy,
   baselineR2: accuracy,
+  drift: driftReference,
   out: z.string(),
 });
 
@@ -49,6 +53,7 @@ export const infoReport = z.strictObject({
   output: z.strictObject({ name: z.string(), labels: z.array(z.string()), unit: z.string() }),
   binMs: z.number(),
   readIn: z.strictObject({ latents: count, otherSessions: z.array(z.string()) }).nullable(),
+  drift: driftReference,
   provenance: z.record(z.string(), z.unknown()),
   precision: z.enum(['float32', 'int8']),
   parameters: count,
@@ -121,6 +126,19 @@ export const runReport = z.object({
   joins: count,
   samples: z.object({ produced: count, received: count, lost: count, processed: count, dropped: count }),
   sinks: z.record(z.string(), z.strictObject({ written: count, lost: count })),
+  drift: z
+    .strictObject({
+      index: z.number(),
+      threshold: z.number(),
+      parts: z.strictObject({ rate: z.number(), spread: z.number(), tuning: z.number(), latent: z.number() }),
+      isRecalibrationAdvised: z.boolean(),
+      advisedSinceBin: count.nullable(),
+      reasons: z.array(z.enum(['lostChannels', 'rateChange', 'tuningChange'])),
+      lostChannels: z.array(z.string()),
+      rateDirection: z.enum(['up', 'down', 'mixed']),
+      ignoredBins: count,
+    })
+    .nullable(),
   model: z.string(),
   source: z.string(),
   recording: z.string().nullable(),

@@ -31,11 +31,13 @@ export function sessionSummary(changes: Partial<SessionSummary> = {}): SessionSu
     },
     recordsLost: 0,
     sinks: {},
+    drift: null,
     model: 'model.safetensors',
     source: 'simulated array',
     garbageCollections: 0,
     kernels: 'relaxed',
     isRealTime: false,
+    adaptation: null,
     ...changes,
   };
 }

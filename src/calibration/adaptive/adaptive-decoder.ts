@@ -1,140 +1,179 @@
 /**
- * A decoder behind adaptation: adaptive normalisation, a Hebbian read-in, or both. It keeps the decoder contract, so a session
- * runs it like any other; what was adapted is part of its state. A model without a read-in can only have its normalisation
- * adapted: asking for Hebbian adaptation of one is refused.
- *
- * float32 as all state here is: a state that is finite in float32 is finite read as float64 too, so `sealState` works for
- * either kind of core. The adapted numbers are padded to 8 bytes and come first.
+ * A decoder that adapts while it is used: adaptive normalisation and a Hebbian read-in before its core, which need no labels, and
+ * a readout behind it that learns from the truth. Each is there or not. It keeps the decoder contract, so a session runs it like any
+ * other, and all that a model brings lies in the kernels' memory, so that a promotion can replace it.
  */
 import { BetzError } from '../../core/errors.ts';
-import type { Decoder, DecoderKind, Model } from '../../decoders/decoder.ts';
+import { LEARNING } from '../../decoders/decoder.ts';
+import type { Decoder, DecoderKind, LearningDecoder, Model } from '../../decoders/decoder.ts';
 import { coreShape } from '../../decoders/read-in.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { HebbianReadIn } from '../hebbian/hebbian-read-in.ts';
 import type { HebbianOptions } from '../hebbian/hebbian-read-in.ts';
-import type { HebbianReference } from '../hebbian/hebbian-reference.ts';
+import { withoutReadout } from '../session/frozen-features.ts';
 import { AdaptiveNormalisation } from './adaptive-normalisation.ts';
 import type { AdaptiveNormalisationOptions } from './adaptive-normalisation.ts';
+import { AdaptedState } from './adapted-state.ts';
+import { OnlineReadout } from './online-readout.ts';
+import type { OnlineReadoutOptions } from './online-readout.ts';
 
 export interface AdaptationOptions {
   /** false: z-scores stay those of calibration. */
   normalisation?: AdaptiveNormalisationOptions | false;
   /**
-   * Only for models with a read-in. Where the normalisation does not adapt only the modulator does, unless `eta` is given: rows
-   * that learn from scores with an offset did harm (docs/drift.md).
+   * Only for models with a read-in and its statistics. Where the normalisation does not adapt only the modulator does, unless `eta`
+   * is given: rows that learn from scores with an offset did harm (docs/drift.md).
    */
-  hebbian?: { reference: HebbianReference; options?: HebbianOptions };
+  hebbian?: HebbianOptions;
+  /** Only for kinds that are trained by gradient. */
+  readout?: OnlineReadoutOptions;
 }
 
-export class AdaptiveDecoder implements Decoder {
+export class AdaptiveDecoder implements LearningDecoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
-  private readonly core: Decoder;
+  readonly core: Decoder;
+  readonly account: Float64Array;
   private readonly normalisation: AdaptiveNormalisation;
   private readonly hebbian: HebbianReadIn | undefined;
+  private readonly readout: OnlineReadout | undefined;
+  private readonly adapted: AdaptedState;
+  private readonly features: Float32Array;
   private readonly scores: Float32Array;
   private readonly coreInput: Float32Array;
-  private readonly parts: readonly Uint8Array[];
-  private readonly coreAt: number;
+  /** Where a readout learns: what it gets from the core. */
+  private readonly coreOutput: Float32Array;
 
   /**
    * @param model not kept; its smoothing is the session's to apply, as for any decoder
-   * @throws BetzError CAL_READ_IN_MISSING
+   * @throws BetzError CAL_READ_IN_MISSING, CAL_READ_IN_STATISTICS_MISSING, CAL_METHOD_UNSUPPORTED
    */
   constructor(model: Model, kind: DecoderKind, kernels: Kernels, options: AdaptationOptions = {}) {
-    const { readIn, normalisation, shape, binMs } = model;
-    if (options.hebbian !== undefined && readIn === undefined) {
-      throw new BetzError('CAL_READ_IN_MISSING', 'the model has no read-in to adapt', {
-        value: model.kind,
-        tip: 'Adapt its normalisation only, or pretrain a model over sessions, which has a read-in.',
-      });
-    }
+    const { normalisation, shape, binMs } = model;
+    const { arena } = kernels;
     this.inputCount = shape.inputCount;
     this.outputCount = shape.outputCount;
     this.normalisation = new AdaptiveNormalisation(
       normalisation,
       binMs,
+      arena,
       options.normalisation === false ? FROZEN : options.normalisation,
     );
-    const isHebbian = options.hebbian !== undefined && readIn !== undefined;
-    this.hebbian =
-      options.hebbian !== undefined && readIn !== undefined
-        ? new HebbianReadIn(readIn, options.hebbian.reference, {
-            ...(options.normalisation === false ? { eta: 0 } : {}),
-            ...options.hebbian.options,
-          })
-        : undefined;
-    // The core takes what is made here: latents, or z-scores.
-    const coreModel: Model = isHebbian
-      ? {
-          ...model,
-          shape: coreShape(model),
-          normalisation: { ...normalisation, ...plainScores(coreShape(model).inputCount) },
-        }
-      : { ...model, normalisation: { ...normalisation, ...plainScores(shape.inputCount) } };
-    if (isHebbian) {
-      delete coreModel.readIn;
-      delete coreModel.sessions;
+    this.hebbian = options.hebbian === undefined ? undefined : hebbianOf(model, kernels, options);
+    const core = coreModel(model, this.hebbian !== undefined);
+    if (options.readout === undefined) {
+      this.core = kind.createDecoder(core, kernels);
+    } else {
+      if (kind.ends === undefined) throw readoutMissing(model.kind);
+      this.readout = new OnlineReadout(model, arena, options.readout);
+      this.core = kind.createDecoder(withoutReadout(core), kernels);
     }
-    this.core = kind.createDecoder(coreModel, kernels);
+    this.account = arena.allocateFloat64(LEARNING.count);
+    this.features = new Float32Array(shape.inputCount);
     this.scores = new Float32Array(shape.inputCount);
-    this.coreInput = isHebbian ? new Float32Array(this.core.inputCount) : this.scores;
-    const states = [this.normalisation.state, ...(this.hebbian === undefined ? [] : [this.hebbian.state])];
-    this.parts = states.map(
-      ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+    this.coreInput = this.hebbian === undefined ? this.scores : new Float32Array(this.core.inputCount);
+    this.coreOutput = new Float32Array(this.core.outputCount);
+    this.adapted = new AdaptedState(
+      [this.normalisation.state, ...(this.hebbian === undefined ? [] : [this.hebbian.state])],
+      this.readout?.state ?? [],
     );
-    const ownBytes = this.parts.reduce((sum, part) => sum + part.byteLength, 0);
-    this.coreAt = Math.ceil(ownBytes / 8) * 8;
-    this.stateBytes = this.coreAt + this.core.stateBytes;
+    this.stateBytes = this.adapted.byteLength + this.core.stateBytes;
   }
 
   step(features: Float32Array, output: Float32Array): void {
+    this.features.set(features);
     this.normalisation.normalise(features, this.scores);
-    this.hebbian?.step(this.scores, this.normalisation.isHeld, this.coreInput);
-    this.core.step(this.coreInput, output);
+    this.hebbian?.apply(this.scores, this.coreInput);
+    if (this.readout === undefined) {
+      this.core.step(this.coreInput, output);
+      return;
+    }
+    this.core.step(this.coreInput, this.coreOutput);
+    this.readout.predict(this.coreOutput, output);
+  }
+
+  learn(truth: Float32Array): void {
+    const { account, normalisation, hebbian, readout } = this;
+    normalisation.learn(this.features, this.scores);
+    account[normalisation.isHeld ? LEARNING.heldBins : LEARNING.learnedBins]++;
+    if (hebbian?.learn(this.scores, normalisation.isHeld) === true) account[LEARNING.rollbacks]++;
+    if (readout === undefined || normalisation.isHeld) return;
+    if (readout.learn(this.coreOutput, truth)) account[LEARNING.rollbacks]++;
+    account[LEARNING.usesLearnedReadout] = readout.isLearnedUsed() ? 1 : 0;
   }
 
   /** As fresh: what was adapted is forgotten too. */
   reset(): void {
     this.normalisation.reset();
     this.hebbian?.reset();
+    this.readout?.reset();
     this.core.reset();
-  }
-
-  /** For a join between trials: the core starts anew, what was adapted stays. */
-  resetCore(): void {
-    this.core.reset();
-  }
-
-  /** How often Hebbian adaptation has gone back. */
-  rollbackCount(): number {
-    return this.hebbian?.rollbackCount() ?? 0;
+    this.account.fill(0);
   }
 
   saveState(into: Uint8Array): void {
-    let at = 0;
-    for (const part of this.parts) {
-      into.set(part, at);
-      at += part.byteLength;
-    }
-    into.fill(0, at, this.coreAt);
-    this.core.saveState(into.subarray(this.coreAt, this.stateBytes));
+    this.adapted.save(into);
+    this.core.saveState(into.subarray(this.adapted.byteLength, this.stateBytes));
   }
 
   loadState(from: Uint8Array): void {
-    let at = 0;
-    for (const part of this.parts) {
-      part.set(from.subarray(at, at + part.byteLength));
-      at += part.byteLength;
-    }
-    this.core.loadState(from.subarray(this.coreAt, this.stateBytes));
+    this.adapted.load(from);
+    this.core.loadState(from.subarray(this.adapted.byteLength, this.stateBytes));
   }
 }
 
 /** Means and deviations that may not move at all. */
 const FROZEN: AdaptiveNormalisationOptions = { meanShiftMax: 0, scaleRatioMax: 1, rateFloorHz: 0 };
 
-function plainScores(count: number): Pick<Model['normalisation'], 'featureMean' | 'featureScale'> {
-  return { featureMean: new Float32Array(count), featureScale: new Float32Array(count).fill(1) };
+function hebbianOf(
+  { kind, readIn, readInStatistics, binMs }: Model,
+  { arena }: Kernels,
+  { hebbian, normalisation }: AdaptationOptions,
+): HebbianReadIn {
+  if (readIn === undefined) {
+    throw new BetzError('CAL_READ_IN_MISSING', 'the model has no read-in to adapt', {
+      value: kind,
+      tip: 'Adapt its normalisation only, or pretrain a model over sessions, which has a read-in.',
+    });
+  }
+  if (readInStatistics === undefined) {
+    throw new BetzError(
+      'CAL_READ_IN_STATISTICS_MISSING',
+      'the model does not say what its latents were like',
+      {
+        value: kind,
+        tip: 'Adapt its normalisation only, or calibrate it again: from 10 s of data on, that is kept.',
+      },
+    );
+  }
+  return new HebbianReadIn(readIn, readInStatistics, binMs, arena, {
+    ...(normalisation === false ? { eta: 0 } : {}),
+    ...hebbian,
+  });
+}
+
+/** The core takes what is made here: latents, or z-scores. */
+function coreModel(model: Model, takesLatents: boolean): Model {
+  const { inputCount } = takesLatents ? coreShape(model) : model.shape;
+  const core: Model = {
+    ...model,
+    ...(takesLatents ? { shape: coreShape(model) } : {}),
+    normalisation: {
+      ...model.normalisation,
+      featureMean: new Float32Array(inputCount),
+      featureScale: new Float32Array(inputCount).fill(1),
+    },
+  };
+  if (!takesLatents) return core;
+  delete core.readIn;
+  delete core.sessions;
+  return core;
+}
+
+function readoutMissing(kind: string): BetzError {
+  return new BetzError('CAL_METHOD_UNSUPPORTED', `the readout of a '${kind}' decoder cannot learn`, {
+    value: kind,
+    tip: 'Use a kind that is trained by gradient, or adapt the normalisation only.',
+  });
 }

@@ -5,6 +5,8 @@
  * the time constant.
  */
 import type { Normalisation } from '../../decoders/decoder.ts';
+import { placeNumbers } from '../../decoders/shared/place-numbers.ts';
+import type { Arena } from '../../kernels/arena.ts';
 import { ArtefactGate } from './artefact-gate.ts';
 import type { ArtefactOptions } from './artefact-gate.ts';
 
@@ -31,7 +33,7 @@ export class AdaptiveNormalisation {
    * it never holds anything that is not finite.
    */
   readonly state: Float32Array;
-  /** Whether the last bin was left out of the statistics. */
+  /** Whether the last bin that was learned from was left out of the statistics. */
   isHeld = false;
   private readonly mean: Float32Array;
   private readonly variance: Float32Array;
@@ -46,10 +48,14 @@ export class AdaptiveNormalisation {
   private readonly meanShiftMax: number;
   private readonly scaleRatioMax: number;
 
-  /** @param reference of calibration; copied */
+  /**
+   * @param reference of calibration; copied
+   * @param arena where its numbers lie
+   */
   constructor(
     reference: Pick<Normalisation, 'featureMean' | 'featureScale'>,
     binMs: number,
+    arena: Arena,
     options: AdaptiveNormalisationOptions = {},
   ) {
     const { featureMean, featureScale } = reference;
@@ -57,15 +63,20 @@ export class AdaptiveNormalisation {
     const floor = Math.sqrt(((options.rateFloorHz ?? 0.5) * binMs) / 1000);
     this.scaleRatioMax = options.scaleRatioMax ?? 4;
     this.meanShiftMax = options.meanShiftMax ?? 3;
-    this.referenceMean = featureMean.slice();
-    this.referenceDeviation = featureScale.map((scale) => (scale > 0 ? 1 / scale : 0));
-    this.deviationFloor = this.referenceDeviation.map((d) =>
-      Math.max(d / this.scaleRatioMax, Math.min(d, floor)),
+    this.referenceMean = placeNumbers(arena, featureMean);
+    this.referenceDeviation = placeNumbers(
+      arena,
+      featureScale.map((scale) => (scale > 0 ? 1 / scale : 0)),
     );
-    this.gate = new ArtefactGate(featureScale.filter((scale) => scale > 0).length, binMs, options.artefacts);
+    this.deviationFloor = placeNumbers(
+      arena,
+      this.referenceDeviation.map((d) => Math.max(d / this.scaleRatioMax, Math.min(d, floor))),
+    );
+    const activeCount = Math.max(1, featureScale.filter((scale) => scale > 0).length);
+    this.gate = new ArtefactGate(placeNumbers(arena, [activeCount]), binMs, options.artefacts);
     this.shareMin = 1 - Math.exp(-binMs / 1000 / (options.timeConstantS ?? 60));
     this.priorBins = ((options.priorS ?? 15) * 1000) / binMs;
-    this.state = new Float32Array(2 * channelCount + EXTRA.count);
+    this.state = placeNumbers(arena, new Float32Array(2 * channelCount + EXTRA.count));
     this.mean = this.state.subarray(0, channelCount);
     this.variance = this.state.subarray(channelCount, 2 * channelCount);
     this.extra = this.state.subarray(2 * channelCount);
@@ -80,17 +91,10 @@ export class AdaptiveNormalisation {
   }
 
   /**
-   * Normalises one bin and, unless it is an artefact, learns from it. Allocates nothing.
    * @param features [channelCount] raw; not kept
    * @param scores [channelCount] z, written; what is not finite stays so, and channels that are ignored give 0 times it
    */
   normalise(features: Float32Array, scores: Float32Array): void {
-    this.score(features, scores);
-    this.isHeld = this.gate.isHeld(scores, this.extra, EXTRA.heldBins);
-    if (!this.isHeld) this.learn(features);
-  }
-
-  private score(features: Float32Array, scores: Float32Array): void {
     const { mean, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
     for (let c = 0; c < scores.length; c++) {
       const reference = referenceDeviation[c];
@@ -106,7 +110,13 @@ export class AdaptiveNormalisation {
     }
   }
 
-  private learn(features: Float32Array): void {
+  /**
+   * Learns from one bin, unless it is an artefact. Allocates nothing.
+   * @param scores what `normalise` made of the features
+   */
+  learn(features: Float32Array, scores: Float32Array): void {
+    this.isHeld = this.gate.isHeld(scores, this.extra, EXTRA.heldBins);
+    if (this.isHeld) return;
     const { mean, variance, extra, referenceMean, referenceDeviation, meanShiftMax } = this;
     const share = Math.max(this.shareMin, 1 / (this.priorBins + extra[EXTRA.seenBins] + 1));
     if (share > this.shareMin) extra[EXTRA.seenBins]++;

@@ -13,13 +13,13 @@ export interface ArtefactOptions {
 export class ArtefactGate {
   private readonly meanScoreMax: number;
   private readonly holdBinsMax: number;
-  private readonly activeCount: number;
+  private readonly activeCount: Float32Array;
 
-  /** @param activeCount channels whose z-scores are not 0 by definition */
-  constructor(activeCount: number, binMs: number, options: ArtefactOptions = {}) {
+  /** @param activeCount one number: channels whose z-scores are not 0 by definition, at least 1. Kept */
+  constructor(activeCount: Float32Array, binMs: number, options: ArtefactOptions = {}) {
     this.meanScoreMax = options.meanScoreMax ?? 4;
     this.holdBinsMax = Math.round(((options.holdSMax ?? 10) * 1000) / binMs);
-    this.activeCount = Math.max(1, activeCount);
+    this.activeCount = activeCount;
   }
 
   /**
@@ -32,7 +32,7 @@ export class ArtefactGate {
     let sum = 0;
     for (let i = 0; i < scores.length; i++) sum += Math.abs(scores[i]);
     if (!Number.isFinite(sum)) return true;
-    state[at] = sum / this.activeCount > this.meanScoreMax ? state[at] + 1 : 0;
+    state[at] = sum / this.activeCount[0] > this.meanScoreMax ? state[at] + 1 : 0;
     return state[at] > 0 && state[at] <= this.holdBinsMax;
   }
 }

@@ -1,7 +1,8 @@
 /** Calibration data in blocks of time: the statistics of each, and how each differs from the others. */
+import type { DriftPart, DriftParts } from '../../decoders/drift-reference.ts';
 import { ChannelStatistics } from './channel-statistics.ts';
 import { DriftDistance, latentDistance, logVarianceRatio } from './drift-distance.ts';
-import type { DriftCentre, DriftPart, DriftParts } from './drift-distance.ts';
+import type { DriftCentre } from './drift-distance.ts';
 import type { LatentMap } from './latent-map.ts';
 import { LatentStatistics } from './latent-statistics.ts';
 import type { Whitening } from './latent-statistics.ts';
@@ -9,13 +10,15 @@ import { choleskyInto } from './small-cholesky.ts';
 
 /** Per-channel spreads are drawn towards what is pooled over channels by as much as so many blocks would. */
 const POOLED_BLOCKS = 4;
+/** Where blocks do not differ at all: what divides stays above 0, as float32 too. */
+const SPREAD_SQUARE_MIN = 1e-30;
 
 /** What blocks differ by. Lists as in DriftCentre. */
 export interface BlockSpreads {
-  meanSpread: number[];
-  logVarianceSpread: number[];
-  loadings: number[];
-  loadingSpread: number[];
+  meanSpread: Float32Array;
+  logVarianceSpread: Float32Array;
+  loadings: Float32Array;
+  loadingSpread: Float32Array;
   typical: DriftParts;
   blockMax: DriftParts & { index: number };
 }
@@ -47,10 +50,10 @@ export class CalibrationBlocks {
   }
 
   /** Longest stretch of bins in which a channel did not change. [channelCount] */
-  longestStill(): number[] {
+  longestStill(): Float32Array {
     const statistics = new ChannelStatistics(this.channelCount);
     statistics.share[0] = 1;
-    const longest = new Array<number>(this.channelCount).fill(0);
+    const longest = new Float32Array(this.channelCount);
     for (const bin of this.bins) {
       statistics.update(this.features, bin * this.channelCount);
       for (let c = 0; c < longest.length; c++) longest[c] = Math.max(longest[c], statistics.stillBins[c]);
@@ -74,14 +77,14 @@ export class CalibrationBlocks {
   }
 
   /** That of the mean block: each block's z-scores are made with its own statistics, as those of a running window are. */
-  whitening(map: LatentMap, smoothing: number): { mean: number[]; root: number[] } {
+  whitening(map: LatentMap, smoothing: number): { mean: Float32Array; root: Float32Array } {
     const size = map.latentCount;
     const plain: Whitening = {
       mean: new Float64Array(size),
       root: Float64Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0)),
     };
     const distance = new DriftDistance(this.channelCount, size);
-    const mean = new Array<number>(size).fill(0);
+    const mean = new Float64Array(size);
     const covariance = new Float64Array(size * size);
     for (let block = 0; block < this.count; block++) {
       const latents = this.latentStatistics(block, map, smoothing, plain);
@@ -91,7 +94,7 @@ export class CalibrationBlocks {
     }
     const root = new Float64Array(size * size);
     choleskyInto(root, covariance, size);
-    return { mean, root: [...root] };
+    return { mean: Float32Array.from(mean), root: Float32Array.from(root) };
   }
 
   /** Each block against the mean of the others. @param variance [channelCount] of the whole; 0 leaves a channel out */
@@ -143,10 +146,10 @@ export class CalibrationBlocks {
     const typical = eachPart((part) => meanOf(parts.map((values) => values[part])) || 1);
     const relative = parts.map((values) => eachPart((part) => values[part] / typical[part]));
     return {
-      meanSpread: [...meanSpread],
-      logVarianceSpread: [...logVarianceSpread],
-      loadings: [...meanVector(lists.loadings)],
-      loadingSpread: [...loadingSpread],
+      meanSpread: Float32Array.from(meanSpread),
+      logVarianceSpread: Float32Array.from(logVarianceSpread),
+      loadings: Float32Array.from(meanVector(lists.loadings)),
+      loadingSpread: Float32Array.from(loadingSpread),
       typical,
       blockMax: {
         ...eachPart((part) => Math.max(...relative.map((values) => values[part]))),
@@ -249,7 +252,7 @@ function pooledSpread(
     ratioSum += square / natural[c];
     activeCount++;
   });
-  const pooled = ratioSum / activeCount || Number.MIN_VALUE;
+  const pooled = ratioSum / activeCount || SPREAD_SQUARE_MIN;
   return squares.map((square, c) =>
     active[c] === 0
       ? 1

@@ -3,16 +3,10 @@
  * units of what calibration blocks differ by among themselves, so that one broken channel counts as one channel and not as
  * its square.
  */
+import type { DriftParts } from '../../decoders/drift-reference.ts';
 import type { ChannelStatistics } from './channel-statistics.ts';
 import type { LatentStatistics } from './latent-statistics.ts';
 import { choleskyInto, solveCholesky } from './small-cholesky.ts';
-
-/**
- * rate: means of channels; spread: logarithms of their variances; tuning: how each channel goes with the latents
- * (regression of the channel on them); latent: mean and covariance of the latents.
- */
-export type DriftPart = 'rate' | 'spread' | 'tuning' | 'latent';
-export type DriftParts = Record<DriftPart, number>;
 
 /** What distances are taken from. Spreads are standard deviations of one block from the others. */
 export interface DriftCentre {

@@ -6,11 +6,10 @@
  * Per bin O(C R + R^2) besides the latent map; once in `EVALUATION_S` the distances, O(R^3 + C R^2). Nothing is allocated.
  */
 import { BetzError } from '../../core/errors.ts';
+import type { DriftParts, DriftReference } from '../../decoders/drift-reference.ts';
 import { ChannelStatistics } from './channel-statistics.ts';
 import { driftIndexOf } from './calibration-blocks.ts';
 import { DriftDistance } from './drift-distance.ts';
-import type { DriftParts } from './drift-distance.ts';
-import type { DriftReference } from './drift-reference.ts';
 import { linearLatents } from './latent-map.ts';
 import type { LatentMap } from './latent-map.ts';
 import { LatentStatistics } from './latent-statistics.ts';

@@ -1,42 +1,16 @@
 /**
  * The reference that drift is measured from: statistics of calibration data, and what blocks of that data differ by among
- * themselves. Plain numbers, so it can be stored as JSON beside a model.
+ * themselves.
  *
  * The data are cut into blocks of twice the window: an exponentially weighted average over a window of w seconds varies as
  * much as a plain average over 2 w. Each block is compared with the others (leave one out), since a block would look too
  * near to an average that it is part of.
  */
 import { BetzError } from '../../core/errors.ts';
+import type { DriftReference } from '../../decoders/drift-reference.ts';
 import { CalibrationBlocks } from './calibration-blocks.ts';
-import type { DriftCentre, DriftParts } from './drift-distance.ts';
 import { linearLatents, principalDirections } from './latent-map.ts';
 import type { LatentMap } from './latent-map.ts';
-
-export interface DriftReference extends DriftCentre {
-  readonly binMs: number;
-  /** Time constant of the running averages. */
-  readonly windowS: number;
-  /** Factor of the smoothing before the latents, per bin. */
-  readonly smoothing: number;
-  readonly blockCount: number;
-  readonly mean: readonly number[];
-  readonly meanSpread: readonly number[];
-  readonly variance: readonly number[];
-  readonly logVarianceSpread: readonly number[];
-  readonly silentShare: readonly number[];
-  /** Longest stretch of bins in which a channel did not change. [channelCount] */
-  readonly stillBinsMax: readonly number[];
-  readonly loadings: readonly number[];
-  readonly loadingSpread: readonly number[];
-  readonly latentCount: number;
-  readonly whitening: { readonly mean: readonly number[]; readonly root: readonly number[] };
-  /** The map to the latents where it was found here; absent where the caller gave one. [latentCount x channelCount] */
-  readonly directions?: readonly number[];
-  /** Distance of a block from the others, on average: what an index of 1 means. */
-  readonly typical: DriftParts;
-  /** The largest part, and the largest index, of any block. */
-  readonly blockMax: DriftParts & { readonly index: number };
-}
 
 export interface DriftReferenceOptions {
   /** Long enough for movement to average out. Default 30; shortened where the data are short of four blocks. */
@@ -52,6 +26,8 @@ export interface DriftReferenceOptions {
 const BLOCK_COUNT_MIN = 4;
 /** Movements of a second or two have to average out within a block. */
 const BLOCK_S_MIN = 5;
+/** What a reference takes at least. */
+export const DRIFT_REFERENCE_S_MIN = BLOCK_COUNT_MIN * BLOCK_S_MIN;
 
 /**
  * @param features [binCount x channelCount] of calibration, raw as the decoder gets them; bins that are not finite are left out
@@ -69,7 +45,7 @@ export function fitDriftReference(
   if (!(2 * windowS >= BLOCK_S_MIN)) {
     throw new BetzError('CAL_DRIFT_REFERENCE_SHORT', `${seconds} s are too few for a drift reference`, {
       value: seconds,
-      tip: `Give at least ${BLOCK_COUNT_MIN * BLOCK_S_MIN} s of calibration data, and a window of ${BLOCK_S_MIN / 2} s or more.`,
+      tip: `Give at least ${DRIFT_REFERENCE_S_MIN} s of calibration data, and a window of ${BLOCK_S_MIN / 2} s or more.`,
     });
   }
   const latentCount = Math.min(channelCount, options.latentCount ?? 4);
@@ -90,13 +66,13 @@ export function fitDriftReference(
     windowS,
     smoothing,
     blockCount: blocks.count,
-    mean: [...mean],
-    variance: [...variance],
-    silentShare: [...silentShare],
+    mean: Float32Array.from(mean),
+    variance: Float32Array.from(variance),
+    silentShare: Float32Array.from(silentShare),
     stillBinsMax: blocks.longestStill(),
     latentCount: map.latentCount,
     whitening,
-    ...(directions === undefined ? {} : { directions: [...directions] }),
+    ...(directions === undefined ? {} : { directions: Float32Array.from(directions) }),
     ...blocks.compare(map, smoothing, whitening, variance),
   };
 

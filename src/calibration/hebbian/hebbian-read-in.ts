@@ -10,11 +10,13 @@
  * calibration than the calibrated read-in would put them; a second one soon after goes back to the calibrated rows and
  * a modulator that does nothing. Then the rows rest for a while. O(R C + R^2) per bin, and nothing is allocated.
  */
-import type { ReadIn } from '../../decoders/decoder.ts';
-import { COMPETITION_BETA, mapRows, unitRows } from './hebbian-reference.ts';
-import type { HebbianReference } from './hebbian-reference.ts';
+import type { ReadIn, ReadInStatistics } from '../../decoders/decoder.ts';
+import { placeNumbers } from '../../decoders/shared/place-numbers.ts';
+import type { Arena } from '../../kernels/arena.ts';
 import { compete, hebbianStep, projectOntoBall } from './hebbian-rule.ts';
 import { alignmentDistance, updateMoments } from './latent-alignment.ts';
+import type { LatentMoments } from './latent-alignment.ts';
+import { COMPETITION_BETA, mapRows, scoreSmoothing, unitRows } from './read-in-statistics.ts';
 
 export interface HebbianOptions {
   /** Step of the rule per bin. Default 2e-3. */
@@ -47,12 +49,16 @@ export class HebbianReadIn {
   /** All that changes, float32 and always finite: copy it out and in to save and load. */
   readonly state: Float32Array;
   readonly latentCount: number;
-  private readonly reference: HebbianReference;
+  /** Moments of the latents in calibration. */
+  private readonly reference: { mean: Float32Array; covariance: Float32Array };
+  private readonly binsPerS: number;
+  private readonly smoothing: number;
   private readonly bias: Float32Array;
   private readonly lengths: Float32Array;
   private readonly calibrated: Float32Array;
   private readonly rest: Float32Array;
-  private readonly radius: number;
+  /** One number. */
+  private readonly radius: Float32Array;
   private readonly options: Required<HebbianOptions>;
   private readonly shares: { window: number; modulator: number; anchor: number };
   /** Views of the state. */
@@ -70,20 +76,34 @@ export class HebbianReadIn {
   private readonly units: Float32Array;
   private readonly wins: Float32Array;
   private readonly plain: Float32Array;
-  private readonly modulated: Float32Array;
-  private readonly modulatedMean: Float64Array;
-  private readonly modulatedCovariance: Float64Array;
+  private readonly modulatedMoments: { mean: Float64Array; covariance: Float64Array };
+  private readonly calibratedMoments: LatentMoments;
 
-  /** @param readIn as calibrated; copied */
-  constructor(readIn: ReadIn, reference: HebbianReference, options: HebbianOptions = {}) {
+  /**
+   * @param readIn as calibrated; copied
+   * @param statistics of calibration; copied
+   * @param arena where its numbers lie
+   */
+  constructor(
+    readIn: ReadIn,
+    statistics: ReadInStatistics,
+    binMs: number,
+    arena: Arena,
+    options: HebbianOptions = {},
+  ) {
     const [latentCount, channelCount] = readIn.weight.shape;
     const { rows, lengths } = unitRows(readIn.weight.data, latentCount);
     this.latentCount = latentCount;
-    this.reference = reference;
-    this.bias = readIn.bias.data.slice();
-    this.lengths = lengths;
-    this.calibrated = rows;
-    this.rest = Float32Array.from(reference.rest);
+    this.reference = {
+      mean: placeNumbers(arena, statistics.latentMean),
+      covariance: placeNumbers(arena, statistics.latentCovariance.data),
+    };
+    this.binsPerS = 1000 / binMs;
+    this.smoothing = scoreSmoothing(binMs);
+    this.bias = placeNumbers(arena, readIn.bias.data);
+    this.lengths = placeNumbers(arena, lengths);
+    this.calibrated = placeNumbers(arena, rows);
+    this.rest = placeNumbers(arena, statistics.rest.data);
     this.options = {
       eta: 2e-3,
       pull: 1,
@@ -95,17 +115,18 @@ export class HebbianReadIn {
       coolDownS: 30,
       ...options,
     };
-    this.radius = this.options.distanceMax * Math.sqrt(rows.reduce((sum, w) => sum + w * w, 0));
-    const share = (seconds: number): number =>
-      seconds > 0 ? 1 - Math.exp(-reference.binMs / 1000 / seconds) : 0;
+    const length = Math.sqrt(rows.reduce((sum, w) => sum + w * w, 0));
+    this.radius = placeNumbers(arena, [this.options.distanceMax * length]);
+    const share = (seconds: number): number => (seconds > 0 ? 1 - Math.exp(-binMs / 1000 / seconds) : 0);
     this.shares = {
       window: share(this.options.windowS),
       modulator: share(this.options.modulatorS),
       anchor: share(this.options.anchorS),
     };
     const square = latentCount * latentCount;
-    this.state = new Float32Array(
-      2 * rows.length + channelCount + 4 * latentCount + 2 * square + EXTRA.count,
+    this.state = placeNumbers(
+      arena,
+      new Float32Array(2 * rows.length + channelCount + 4 * latentCount + 2 * square + EXTRA.count),
     );
     let at = 0;
     const take = (length: number): Float32Array => this.state.subarray(at, (at += length));
@@ -122,9 +143,8 @@ export class HebbianReadIn {
     this.units = new Float32Array(latentCount);
     this.wins = new Float32Array(latentCount);
     this.plain = new Float32Array(latentCount);
-    this.modulated = new Float32Array(latentCount);
-    this.modulatedMean = new Float64Array(latentCount);
-    this.modulatedCovariance = new Float64Array(square);
+    this.modulatedMoments = { mean: new Float64Array(latentCount), covariance: new Float64Array(square) };
+    this.calibratedMoments = { mean: this.calibratedMean, covariance: this.calibratedCovariance };
     this.reset();
   }
 
@@ -135,67 +155,75 @@ export class HebbianReadIn {
     this.smoothed.fill(0);
     this.scale.fill(1);
     this.shift.fill(0);
-    this.mean.set(reference.latentMean);
-    this.calibratedMean.set(reference.latentMean);
-    this.covariance.set(reference.latentCovariance);
-    this.calibratedCovariance.set(reference.latentCovariance);
+    this.mean.set(reference.mean);
+    this.calibratedMean.set(reference.mean);
+    this.covariance.set(reference.covariance);
+    this.calibratedCovariance.set(reference.covariance);
     this.extra.fill(0);
     this.extra[EXTRA.sinceRollbackBins] = FAR_BINS;
   }
 
   /**
-   * The latents of one bin, and unless `isHeld` a step of adaptation.
-   * @param scores [channelCount] z; not kept. What is not finite goes to the latents and nowhere else.
+   * The latents of one bin.
+   * @param scores [channelCount] z; not kept
    * @param latents [latentCount] v, written
    */
-  step(scores: Float32Array, isHeld: boolean, latents: Float32Array): void {
-    const { units, lengths, bias, scale, shift, modulated } = this;
+  apply(scores: Float32Array, latents: Float32Array): void {
+    const { units, lengths, bias, scale, shift } = this;
     mapRows(this.rows, scores, units);
-    let probe = 0;
     for (let k = 0; k < latents.length; k++) {
       units[k] = lengths[k] * units[k] + bias[k];
-      modulated[k] = scale[k] * units[k] + shift[k];
-      latents[k] = modulated[k];
-      probe += units[k] * 0;
+      latents[k] = scale[k] * units[k] + shift[k];
     }
-    if (isHeld || probe !== 0) return;
+  }
+
+  /**
+   * A step of adaptation to the bin of the last `apply`, unless `isHeld` or something in it is not finite.
+   * @returns whether it went back
+   */
+  learn(scores: Float32Array, isHeld: boolean): boolean {
+    const { units } = this;
+    let probe = 0;
+    for (let k = 0; k < units.length; k++) probe += units[k] * 0;
+    if (isHeld || probe !== 0) return false;
     this.observe(scores);
     this.extra[EXTRA.sinceRollbackBins] = Math.min(FAR_BINS, this.extra[EXTRA.sinceRollbackBins] + 1);
     this.modulate();
     if (this.extra[EXTRA.restingBins] > 0) {
       this.extra[EXTRA.restingBins]--;
-      return;
+      return false;
     }
     this.adapt();
     this.extra[EXTRA.adaptedBins] = (this.extra[EXTRA.adaptedBins] + 1) % CHECK_BINS;
-    if (this.extra[EXTRA.adaptedBins] !== 0) return;
-    if (this.distance() > this.options.worseFactor * this.calibratedDistance() + WORSE_MARGIN)
-      this.rollBack();
+    if (this.extra[EXTRA.adaptedBins] !== 0) return false;
+    if (this.distance() <= this.options.worseFactor * this.calibratedDistance() + WORSE_MARGIN) return false;
+    this.rollBack();
+    return true;
   }
 
   /** Of the latents as they are given out. */
   distance(): number {
-    const { mean, covariance, scale, shift, modulatedMean, modulatedCovariance } = this;
+    const { mean, covariance, scale, shift, modulatedMoments: modulated } = this;
     const size = this.latentCount;
     for (let k = 0; k < size; k++) {
-      modulatedMean[k] = scale[k] * mean[k] + shift[k];
+      modulated.mean[k] = scale[k] * mean[k] + shift[k];
       for (let l = 0; l < size; l++) {
-        modulatedCovariance[k * size + l] = scale[k] * scale[l] * covariance[k * size + l];
+        modulated.covariance[k * size + l] = scale[k] * scale[l] * covariance[k * size + l];
       }
     }
-    return alignmentDistance(this.reference, modulatedMean, modulatedCovariance);
+    return alignmentDistance(this.reference, modulated);
   }
 
   /** Of what the calibrated read-in would give for the same bins. */
   calibratedDistance(): number {
-    return alignmentDistance(this.reference, this.calibratedMean, this.calibratedCovariance);
+    return alignmentDistance(this.reference, this.calibratedMoments);
   }
 
   /** ||W - W0|| / ||W0|| over unit rows. */
   rowDistance(): number {
     let squares = 0;
     for (let i = 0; i < this.rows.length; i++) squares += (this.rows[i] - this.calibrated[i]) ** 2;
-    return (Math.sqrt(squares) * this.options.distanceMax) / this.radius;
+    return (Math.sqrt(squares) * this.options.distanceMax) / this.radius[0];
   }
 
   rollbackCount(): number {
@@ -203,8 +231,7 @@ export class HebbianReadIn {
   }
 
   private observe(scores: Float32Array): void {
-    const { smoothed, units, plain, lengths, bias, shares, reference } = this;
-    const { smoothing } = reference;
+    const { smoothed, units, plain, lengths, bias, shares, smoothing } = this;
     for (let c = 0; c < smoothed.length; c++) {
       smoothed[c] = smoothing * smoothed[c] + (1 - smoothing) * scores[c];
     }
@@ -228,20 +255,19 @@ export class HebbianReadIn {
     const { scale, shift, mean, covariance, reference, shares } = this;
     const size = this.latentCount;
     for (let k = 0; k < size; k++) {
-      const wanted = reference.latentCovariance[k * size + k];
+      const wanted = reference.covariance[k * size + k];
       const found = scale[k] * scale[k] * covariance[k * size + k];
       if (!(wanted > 0 && found > 0)) continue;
       const logStep = shares.modulator * 0.5 * Math.log(found / wanted);
       scale[k] = Math.max(1 / SCALE_MAX, Math.min(SCALE_MAX, scale[k] * Math.exp(-logStep)));
-      const meanStep = shares.modulator * (scale[k] * mean[k] + shift[k] - reference.latentMean[k]);
+      const meanStep = shares.modulator * (scale[k] * mean[k] + shift[k] - reference.mean[k]);
       const reach = SHIFT_MAX * Math.sqrt(wanted);
       shift[k] = Math.max(-reach, Math.min(reach, shift[k] - meanStep));
     }
   }
 
   private rollBack(): void {
-    const { rows, anchor, calibrated, extra, options, reference } = this;
-    const binsPerS = 1000 / reference.binMs;
+    const { rows, anchor, calibrated, extra, options, binsPerS } = this;
     const isSoonAfter = extra[EXTRA.sinceRollbackBins] < options.anchorS * binsPerS;
     rows.set(isSoonAfter ? calibrated : anchor);
     anchor.set(rows);

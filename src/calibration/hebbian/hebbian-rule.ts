@@ -49,8 +49,17 @@ export function hebbianStep(
   }
 }
 
-/** Draws rows back to within `radius` (Frobenius) of `centre`, along the straight line. @returns whether it had to */
-export function projectOntoBall(rows: Float32Array, centre: Float32Array, radius: number): boolean {
+/**
+ * Draws rows back to within a radius (Frobenius) of `centre`, along the straight line.
+ * @param radiusOf one number
+ * @returns whether it had to
+ */
+export function projectOntoBall(
+  rows: Float32Array,
+  centre: Float32Array,
+  radiusOf: ArrayLike<number>,
+): boolean {
+  const radius = radiusOf[0];
   let squares = 0;
   for (let i = 0; i < rows.length; i++) squares += (rows[i] - centre[i]) ** 2;
   if (squares <= radius * radius) return false;

@@ -2,28 +2,31 @@
  * How far running statistics of latents are from those of calibration: the statistic that Hebbian adaptation is watched by.
  * Entropy, which the method minimises in classification, does not exist for a regression; moments of features take its place.
  */
-import type { HebbianReference } from './hebbian-reference.ts';
+
+/** Of latents: [latentCount] and [latentCount x latentCount]. */
+export interface LatentMoments {
+  readonly mean: ArrayLike<number>;
+  readonly covariance: ArrayLike<number>;
+}
 
 /**
  * sum of 2 (mean difference)^2 / variance and of (covariance difference)^2 / (variances), per latent: 0 when equal, and to
  * second order four times the Kullback-Leibler divergence for latents that are independent.
- * @param mean, covariance of the window, [latentCount] and [latentCount x latentCount]
+ * @param calibrated what it is measured from
+ * @param window running moments
  */
-export function alignmentDistance(
-  { latentMean, latentCovariance }: HebbianReference,
-  mean: ArrayLike<number>,
-  covariance: ArrayLike<number>,
-): number {
-  const size = latentMean.length;
+export function alignmentDistance(calibrated: LatentMoments, window: LatentMoments): number {
+  const size = calibrated.mean.length;
   let sum = 0;
   for (let k = 0; k < size; k++) {
-    const variance = latentCovariance[k * size + k];
+    const variance = calibrated.covariance[k * size + k];
     if (!(variance > 0)) continue;
-    sum += (2 * (mean[k] - latentMean[k]) ** 2) / variance;
+    sum += (2 * (window.mean[k] - calibrated.mean[k]) ** 2) / variance;
     for (let l = 0; l < size; l++) {
-      const other = latentCovariance[l * size + l];
+      const other = calibrated.covariance[l * size + l];
       if (!(other > 0)) continue;
-      sum += (covariance[k * size + l] - latentCovariance[k * size + l]) ** 2 / (variance * other);
+      const difference = window.covariance[k * size + l] - calibrated.covariance[k * size + l];
+      sum += difference ** 2 / (variance * other);
     }
   }
   return sum / size;

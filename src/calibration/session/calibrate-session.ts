@@ -5,6 +5,8 @@
 import type { BinnedRecording, Segment } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import type { CalibrationHost } from '../calibrate.ts';
+import { withDriftReference } from '../drift/model-drift.ts';
+import { withReadInStatistics } from '../hebbian/read-in-statistics.ts';
 import { expectMovement } from '../normalisation.ts';
 import { stabilizeModel } from '../stabilize-model.ts';
 import { unlabelledCounts } from '../stabilize.ts';
@@ -72,7 +74,10 @@ async function fitCandidate(task: SessionTask, method: SessionMethod): Promise<S
   const { host } = task;
   const startNs = host.clock.nowNs();
   const fitted = await fitBy(task, method);
-  return { method, learningCurve: [], ...fitted, fitSeconds: (host.clock.nowNs() - startNs) / NS_PER_S };
+  const fitSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
+  const known = withReadInStatistics(fitted.model, task.recording.features);
+  const model = withDriftReference(known, task.recording);
+  return { method, learningCurve: [], ...fitted, model, fitSeconds };
 }
 
 async function fitBy(task: SessionTask, method: SessionMethod): Promise<Fitted> {

@@ -6,8 +6,8 @@ import { assert } from '../../core/errors.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { decodeSession } from './session-scores.ts';
 
-/** The same decoder with the identity for a readout, so that its outputs are the features. */
-function withoutReadout(model: Model): Model {
+/** The same decoder with the identity for a readout, so that its outputs are the features. @param model of a kind with a readout */
+export function withoutReadout(model: Model): Model {
   const kind = findDecoderKind(model.kind);
   assert(kind.ends !== undefined, 'the kind has a readout');
   const { weight, bias } = kind.ends.readout;

@@ -13,6 +13,8 @@ import { NO_AUGMENTATION } from '../augmentation.ts';
 import type { Augmentation } from '../augmentation.ts';
 import type { CalibrationHost } from '../calibrate.ts';
 import { REFIT_SHARE, TRAINING_DEFAULTS } from '../calibrate-gradient.ts';
+import { withDriftReference } from '../drift/model-drift.ts';
+import { withReadInStatistics } from '../hebbian/read-in-statistics.ts';
 import { unlabelledCounts } from '../stabilize.ts';
 import { withReference } from '../stabilize-model.ts';
 import { readInNames } from '../step-plan.ts';
@@ -146,12 +148,14 @@ export async function pretrain(
     const scores = heldOut(trained.tensors);
     const whole = sampler(recordings.map(({ segments }) => segments));
     const tensors = await refitDecoder({ ...task, sampler: whole, kernels: host.makeKernels() }, trained);
-    const day = unlabelledCounts(recordings[recordings.length - 1]);
-    const model = withReference(modelOf(tensors, sessions.length - 1), day, given.seed);
+    const last = sessions.length - 1;
+    const day = unlabelledCounts(recordings[last]);
+    const known = withReadInStatistics(modelOf(tensors, last), day.counts);
+    const model = withDriftReference(withReference(known, day, given.seed), recordings[last]);
     const heldOutR2 = recordings.map(({ name }, i) => ({ recording: name, r2Mean: scores[i] }));
     const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
     const provenance = {
-      recording: recordings[recordings.length - 1].name,
+      recording: recordings[last].name,
       pretrainedOn: heldOutR2,
       lagMs: recordings[0].lagMs ?? 0,
       training,

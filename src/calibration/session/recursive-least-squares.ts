@@ -28,36 +28,61 @@ export class RecursiveReadout {
   private readonly forgetting: number;
   /** 1 / rho */
   private readonly hold: number;
-  /** The coordinate whose turn it is. */
-  private turn = 0;
+  /** One number: the coordinate whose turn it is. */
+  private readonly turn: Float64Array;
   /** [size x size], symmetric */
   private readonly inverse: Float64Array;
   private readonly gain: Float64Array;
+  private readonly scaledGain: Float64Array;
   /** P e, after the bin. */
   private readonly column: Float64Array;
+  private readonly scaledColumn: Float64Array;
   private readonly input: Float64Array;
   /** [outputCount x size], the bias last */
   private readonly weights: Float64Array;
+  private readonly priorBins: number;
 
-  constructor(prior: Readout, { halfLifeBins, priorBins }: RlsOptions) {
+  /** @param allocate makes zeroed numbers, where they have to lie in a certain memory */
+  constructor(
+    prior: Readout,
+    { halfLifeBins, priorBins }: RlsOptions,
+    allocate: (count: number) => Float64Array = (count) => new Float64Array(count),
+  ) {
     this.outputCount = prior.bias.length;
     const featureCount = prior.weight.length / this.outputCount;
     this.size = featureCount + 1;
     this.forgetting = 0.5 ** (1 / halfLifeBins);
+    this.priorBins = priorBins;
     const rho = (this.forgetting ** -this.size - 1) * priorBins;
     assert(Number.isFinite(rho), 'the half-life is not a tiny part of the number of features');
     this.hold = 1 / rho;
-    this.inverse = new Float64Array(this.size ** 2);
-    for (let i = 0; i < this.size; i++) this.inverse[i * (this.size + 1)] = 1 / priorBins;
+    this.inverse = allocate(this.size ** 2);
+    this.weights = allocate(this.outputCount * this.size);
+    this.turn = allocate(1);
     this.gain = new Float64Array(this.size);
+    this.scaledGain = new Float64Array(this.size);
     this.column = new Float64Array(this.size);
+    this.scaledColumn = new Float64Array(this.size);
     this.input = new Float64Array(this.size).fill(1);
-    this.weights = new Float64Array(this.outputCount * this.size);
-    for (let o = 0; o < this.outputCount; o++) {
-      this.weights.set(prior.weight.subarray(o * featureCount, (o + 1) * featureCount), o * this.size);
-      this.weights[o * this.size + featureCount] = prior.bias[o];
-    }
     this.readout = { weight: prior.weight.slice(), bias: prior.bias.slice() };
+    this.reset(prior);
+  }
+
+  /** All that changes, always finite. */
+  get state(): readonly Float64Array[] {
+    return [this.weights, this.inverse, this.turn];
+  }
+
+  /** As if it had just been made. Allocates nothing. */
+  reset({ weight, bias }: Readout): void {
+    const { size, weights, inverse } = this;
+    this.turn[0] = 0;
+    inverse.fill(0);
+    for (let i = 0; i < size; i++) inverse[i * (size + 1)] = 1 / this.priorBins;
+    for (let o = 0; o < this.outputCount; o++) {
+      for (let i = 0; i < size - 1; i++) weights[o * size + i] = weight[o * (size - 1) + i];
+      weights[o * size + size - 1] = bias[o];
+    }
   }
 
   /** What it would say now. @param features [featureCount] @param output [outputCount] normalised, written */
@@ -72,7 +97,8 @@ export class RecursiveReadout {
 
   /** A bin with anything that is not finite teaches nothing. @param target [outputCount] normalised */
   learn(features: Float32Array, target: Float32Array): boolean {
-    const { size, inverse, gain, column, input, forgetting, weights, outputCount, turn } = this;
+    const { size, inverse, gain, column, input, forgetting, weights, outputCount } = this;
+    const turn = this.turn[0];
     let probe = 0;
     for (let i = 0; i < size - 1; i++) {
       input[i] = features[i];
@@ -80,7 +106,7 @@ export class RecursiveReadout {
     }
     for (let o = 0; o < outputCount; o++) probe += target[o] * 0;
     if (probe !== 0) return false;
-    let power = forgetting;
+    let power = 0; // begun at `forgetting`, each sum would be an object
     for (let i = 0; i < size; i++) {
       let sum = 0;
       const at = i * size;
@@ -88,6 +114,7 @@ export class RecursiveReadout {
       gain[i] = sum; // P f
       power += input[i] * sum;
     }
+    power += forgetting;
     for (let o = 0; o < outputCount; o++) {
       const at = o * size;
       let error = target[o];
@@ -95,16 +122,19 @@ export class RecursiveReadout {
       const scaled = error / power;
       for (let i = 0; i < size; i++) weights[at + i] += gain[i] * scaled;
     }
+    // In arrays: of a number that lives through the loops below V8 would make an object.
+    const { scaledGain, scaledColumn } = this;
+    for (let i = 0; i < size; i++) scaledGain[i] = gain[i] / power;
     for (let i = 0; i < size; i++)
-      column[i] = (inverse[turn * size + i] - (gain[turn] / power) * gain[i]) / forgetting;
+      column[i] = (inverse[turn * size + i] - scaledGain[turn] * gain[i]) / forgetting;
     const held = this.hold + column[turn];
-    this.turn = (turn + 1) % size;
+    for (let i = 0; i < size; i++) scaledColumn[i] = column[i] / held;
+    this.turn[0] = (turn + 1) % size;
     // Only the upper triangle is computed, so that P stays symmetric however long it runs.
     for (let i = 0; i < size; i++) {
-      const factor = gain[i] / power;
-      const heldFactor = column[i] / held;
       for (let j = i; j < size; j++) {
-        const value = (inverse[i * size + j] - factor * gain[j]) / forgetting - heldFactor * column[j];
+        const value =
+          (inverse[i * size + j] - scaledGain[i] * gain[j]) / forgetting - scaledColumn[i] * column[j];
         inverse[i * size + j] = value;
         inverse[j * size + i] = value;
       }

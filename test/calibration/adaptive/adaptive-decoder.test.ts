@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { AdaptiveDecoder } from '../../../src/calibration/adaptive/adaptive-decoder.ts';
 import type { AdaptationOptions } from '../../../src/calibration/adaptive/adaptive-decoder.ts';
-import { fitHebbianReference } from '../../../src/calibration/hebbian/hebbian-reference.ts';
-import type { DecoderKind, Model } from '../../../src/decoders/decoder.ts';
+import { fitReadInStatistics } from '../../../src/calibration/hebbian/read-in-statistics.ts';
+import { LEARNING } from '../../../src/decoders/decoder.ts';
+import type { Decoder, DecoderKind, Model } from '../../../src/decoders/decoder.ts';
 import { gru } from '../../../src/decoders/gru/index.ts';
 import { openState, sealState } from '../../../src/decoders/state-file.ts';
 import { wiener } from '../../../src/decoders/wiener/index.ts';
@@ -17,17 +18,54 @@ const SHAPE = { inputCount: 9, outputCount: 2 };
 /** Adapted outputs are not those of the reference sequence, which does not adapt. */
 const laws = decoderLaws.filter(({ name }) => !name.startsWith('step by step equals'));
 
-function hebbianOf(model: Model): NonNullable<AdaptationOptions['hebbian']> {
+function withStatistics(model: Model): Model {
+  if (model.readIn === undefined) return model;
   const counts = randomCounts(1000, model.shape.inputCount, 77);
-  if (model.readIn === undefined) throw new Error('a model with a read-in is wanted');
-  return { reference: fitHebbianReference(counts, model.normalisation, model.readIn, model.binMs) };
+  const readInStatistics = fitReadInStatistics(counts, model.normalisation, model.readIn, model.binMs);
+  return { ...model, readInStatistics };
+}
+
+/** One that learns from every bin right after it has decoded it, with a truth that swings. */
+class LearningAtOnce implements Decoder {
+  readonly inputCount: number;
+  readonly outputCount: number;
+  readonly stateBytes: number;
+  private readonly decoder: AdaptiveDecoder;
+  private readonly truth: Float32Array;
+
+  constructor(decoder: AdaptiveDecoder) {
+    this.decoder = decoder;
+    this.inputCount = decoder.inputCount;
+    this.outputCount = decoder.outputCount;
+    this.stateBytes = decoder.stateBytes;
+    this.truth = new Float32Array(decoder.outputCount);
+  }
+
+  step(features: Float32Array, output: Float32Array): void {
+    this.decoder.step(features, output);
+    for (let o = 0; o < this.truth.length; o++) this.truth[o] = features[o] - features[o + 2];
+    this.decoder.learn(this.truth);
+  }
+
+  reset(): void {
+    this.decoder.reset();
+  }
+
+  saveState(into: Uint8Array): void {
+    this.decoder.saveState(into);
+  }
+
+  loadState(from: Uint8Array): void {
+    this.decoder.loadState(from);
+  }
 }
 
 /** The kind with its decoders behind adaptation. */
-function adaptive(kind: DecoderKind, optionsOf: (model: Model) => AdaptationOptions): DecoderKind {
+function adaptive(kind: DecoderKind, options: AdaptationOptions): DecoderKind {
   return {
     ...kind,
-    createDecoder: (model, kernels) => new AdaptiveDecoder(model, kind, kernels, optionsOf(model)),
+    createDecoder: (model, kernels) =>
+      new LearningAtOnce(new AdaptiveDecoder(withStatistics(model), kind, kernels, options)),
   };
 }
 
@@ -36,12 +74,12 @@ const wienerConfig = wiener.configSchema.parse({});
 const cases: [string, DecoderKind, DecoderCase][] = [
   [
     'GRU, normalisation only',
-    adaptive(gru, () => ({})),
+    adaptive(gru, {}),
     { config: gruConfig, shape: SHAPE, makeModel: (seed) => randomModel(gru, SHAPE, gruConfig, seed) },
   ],
   [
     'wiener, normalisation only',
-    adaptive(wiener, () => ({})),
+    adaptive(wiener, {}),
     {
       config: wienerConfig,
       shape: SHAPE,
@@ -50,7 +88,17 @@ const cases: [string, DecoderKind, DecoderCase][] = [
   ],
   [
     'GRU, normalisation and Hebbian read-in',
-    adaptive(gru, (model) => ({ hebbian: hebbianOf(model) })),
+    adaptive(gru, { hebbian: {} }),
+    { config: gruConfig, shape: SHAPE, makeModel: (seed) => readInModel(gru, SHAPE, gruConfig, seed) },
+  ],
+  [
+    'GRU, a readout that learns',
+    adaptive(gru, { normalisation: false, readout: {} }),
+    { config: gruConfig, shape: SHAPE, makeModel: (seed) => randomModel(gru, SHAPE, gruConfig, seed) },
+  ],
+  [
+    'GRU, all of it',
+    adaptive(gru, { hebbian: {}, readout: { halfLifeS: 10, windowS: 1 } }),
     { config: gruConfig, shape: SHAPE, makeModel: (seed) => readInModel(gru, SHAPE, gruConfig, seed) },
   ],
 ];
@@ -63,29 +111,32 @@ describe.each(cases)('adaptive decoder: %s', (_, kind, decoderCase) => {
   });
 });
 
+/** Decodes and learns, without a truth. */
+function run(decoder: AdaptiveDecoder, counts: Float32Array): Float32Array {
+  return decode(new LearningAtOnce(decoder), counts);
+}
+
 describe('adaptive decoder', () => {
-  const model = readInModel(gru, SHAPE, gruConfig, 3);
+  const model = withStatistics(readInModel(gru, SHAPE, gruConfig, 3));
   const counts = randomCounts(200, SHAPE.inputCount, 4);
 
-  it('with everything held still, is the decoder', () => {
+  it.each([
+    ['it has not learned', {}, decode],
+    ['everything is held still', { normalisation: false, hebbian: { eta: 0, modulatorS: 0 } }, run],
+    ['its readout has not earned it', { normalisation: false, readout: {} }, decode],
+  ] as const)('is the decoder as long as %s', (_, options, run) => {
     const plain = decode(gru.createDecoder(model, makeKernels()), counts);
-    const still = new AdaptiveDecoder(model, gru, makeKernels(), {
-      normalisation: false,
-      hebbian: { ...hebbianOf(model), options: { eta: 0, modulatorS: 0 } },
-    });
-    const outputs = decode(still, counts);
+    const outputs = run(new AdaptiveDecoder(model, gru, makeKernels(), options), counts);
     outputs.forEach((value, i) => {
-      expect(value / model.normalisation.outputScale[i % 2]).toBeCloseTo(
-        plain[i] / model.normalisation.outputScale[i % 2],
-        4,
-      );
+      const scale = model.normalisation.outputScale[i % 2];
+      expect(value / scale).toBeCloseTo(plain[i] / scale, 4);
     });
   });
 
   it('adapts: outputs come to differ', () => {
     const still = decode(gru.createDecoder(model, makeKernels()), counts);
-    for (const options of [{}, { normalisation: false as const, hebbian: hebbianOf(model) }]) {
-      const outputs = decode(new AdaptiveDecoder(model, gru, makeKernels(), options), counts);
+    for (const options of [{}, { normalisation: false as const, hebbian: {} }]) {
+      const outputs = run(new AdaptiveDecoder(model, gru, makeKernels(), options), counts);
       const differences = outputs.map((value, i) => Math.abs(value - still[i]));
       expect(Math.max(...differences)).toBeGreaterThan(1e-3);
     }
@@ -93,15 +144,66 @@ describe('adaptive decoder', () => {
 
   it('keeps what it has adapted when only the core starts anew', () => {
     const decoder = new AdaptiveDecoder(model, gru, makeKernels());
-    decode(decoder, counts);
+    run(decoder, counts);
     const before = new Uint8Array(decoder.stateBytes);
     decoder.saveState(before);
-    decoder.resetCore();
+    decoder.core.reset();
     const after = new Uint8Array(decoder.stateBytes);
     decoder.saveState(after);
-    const ownBytes = 4 * (2 * SHAPE.inputCount + 2);
+    const ownBytes = decoder.stateBytes - decoder.core.stateBytes;
     expect(after.subarray(0, ownBytes)).toEqual(before.subarray(0, ownBytes));
     expect(after).not.toEqual(before);
+  });
+
+  it('changes nothing but its core in a step', () => {
+    const decoder = new AdaptiveDecoder(model, gru, makeKernels(), { hebbian: {}, readout: {} });
+    run(decoder, counts);
+    const before = new Uint8Array(decoder.stateBytes);
+    decoder.saveState(before);
+    const core = new Uint8Array(decoder.core.stateBytes);
+    decoder.core.saveState(core);
+    decode(decoder, counts);
+    decoder.core.loadState(core);
+    const after = new Uint8Array(decoder.stateBytes);
+    decoder.saveState(after);
+    expect(after).toEqual(before);
+  });
+
+  it('counts what it learned from, what it held, and forgets the counts with the rest', () => {
+    const decoder = new AdaptiveDecoder(model, gru, makeKernels());
+    run(decoder, counts);
+    expect(decoder.account[LEARNING.learnedBins] + decoder.account[LEARNING.heldBins]).toBe(200);
+    const artefact = new Float32Array(SHAPE.inputCount).fill(1e4);
+    run(decoder, artefact);
+    expect(decoder.account[LEARNING.heldBins]).toBeGreaterThan(0);
+    decoder.reset();
+    expect([...decoder.account]).toEqual([0, 0, 0, 0]);
+  });
+
+  it('teaches its readout nothing from an artefact', () => {
+    const decoder = new AdaptiveDecoder(model, gru, makeKernels(), { normalisation: false, readout: {} });
+    run(decoder, counts);
+    const readoutState = (): Uint8Array => {
+      const state = new Uint8Array(decoder.stateBytes);
+      decoder.saveState(state);
+      return state.subarray(4 * (2 * SHAPE.inputCount + 2), decoder.stateBytes - decoder.core.stateBytes);
+    };
+    const before = readoutState();
+    run(decoder, new Float32Array(SHAPE.inputCount).fill(1e4));
+    expect(readoutState()).toEqual(before);
+    run(decoder, counts.subarray(0, SHAPE.inputCount));
+    expect(readoutState()).not.toEqual(before);
+  });
+
+  it('has all that a model brings in its kernel memory', () => {
+    const options = { hebbian: {}, readout: {} };
+    const [kernels, otherKernels] = [makeKernels(), makeKernels()];
+    const decoder = new AdaptiveDecoder(model, gru, kernels, options);
+    run(decoder, counts);
+    const other = withStatistics(readInModel(gru, SHAPE, gruConfig, 8));
+    const expected = new AdaptiveDecoder(other, gru, otherKernels, options);
+    kernels.arena.contents().set(otherKernels.arena.contents());
+    expect(run(decoder, counts)).toEqual(run(expected, counts));
   });
 
   it.each([
@@ -110,17 +212,18 @@ describe('adaptive decoder', () => {
   ] as const)('has a state that can be sealed, around a core of %s', (_, kind, coreModel) => {
     const owner = { kind, modelHash: 'ab'.repeat(32) };
     const decoder = new AdaptiveDecoder(coreModel, kind, makeKernels());
-    decode(decoder, counts);
+    run(decoder, counts);
     const sealed = sealState(decoder, owner);
     const other = new AdaptiveDecoder(coreModel, kind, makeKernels());
     openState(sealed, other, owner);
-    expect(decode(other, counts)).toEqual(decode(decoder, counts));
+    expect(run(other, counts)).toEqual(run(decoder, counts));
   });
 
-  it('refuses Hebbian adaptation of a model without a read-in', () => {
-    const plain = randomModel(gru, SHAPE, gruConfig, 3);
-    expect(
-      betzErrorOf(() => new AdaptiveDecoder(plain, gru, makeKernels(), { hebbian: hebbianOf(model) })).code,
-    ).toBe('CAL_READ_IN_MISSING');
+  it.each([
+    ['CAL_READ_IN_MISSING', gru, randomModel(gru, SHAPE, gruConfig, 3), { hebbian: {} }],
+    ['CAL_READ_IN_STATISTICS_MISSING', gru, readInModel(gru, SHAPE, gruConfig, 3), { hebbian: {} }],
+    ['CAL_METHOD_UNSUPPORTED', wiener, randomModel(wiener, SHAPE, wienerConfig, 3), { readout: {} }],
+  ] as const)('refuses what the model cannot do: %s', (code, kind, unfit, options) => {
+    expect(betzErrorOf(() => new AdaptiveDecoder(unfit, kind, makeKernels(), options)).code).toBe(code);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AdaptiveNormalisation } from '../../../src/calibration/adaptive/adaptive-normalisation.ts';
 import type { AdaptiveNormalisationOptions } from '../../../src/calibration/adaptive/adaptive-normalisation.ts';
+import { Arena } from '../../../src/kernels/arena.ts';
 import { Rng } from '../../../src/core/rng.ts';
 
 const CHANNELS = 4;
@@ -23,7 +24,9 @@ function featuresOf(binCount: number, seed: number, gain = 1, shift = 0): Float3
 function run(normalisation: AdaptiveNormalisation, features: Float32Array): Float32Array {
   const scores = new Float32Array(features.length);
   for (let at = 0; at < features.length; at += CHANNELS) {
-    normalisation.normalise(features.subarray(at, at + CHANNELS), scores.subarray(at, at + CHANNELS));
+    const row = scores.subarray(at, at + CHANNELS);
+    normalisation.normalise(features.subarray(at, at + CHANNELS), row);
+    normalisation.learn(features.subarray(at, at + CHANNELS), row);
   }
   return scores;
 }
@@ -35,7 +38,7 @@ function momentsOf(scores: Float32Array, channel: number, fromBin: number): [num
 }
 
 function make(options: AdaptiveNormalisationOptions = {}): AdaptiveNormalisation {
-  return new AdaptiveNormalisation(reference, 20, options);
+  return new AdaptiveNormalisation(reference, 20, new Arena(65536, 0), options);
 }
 
 describe('adaptive normalisation', () => {

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HebbianReadIn } from '../../../src/calibration/hebbian/hebbian-read-in.ts';
 import type { HebbianOptions } from '../../../src/calibration/hebbian/hebbian-read-in.ts';
-import { fitHebbianReference } from '../../../src/calibration/hebbian/hebbian-reference.ts';
+import { fitReadInStatistics } from '../../../src/calibration/hebbian/read-in-statistics.ts';
 import { Rng } from '../../../src/core/rng.ts';
+import { Arena } from '../../../src/kernels/arena.ts';
 import { runsWithinHeapBytes } from '../../support/collect-garbage.ts';
 import { randomReadIn } from '../../support/read-in-models.ts';
 import { betzErrorOf } from '../../support/recording-errors.ts';
@@ -29,13 +30,23 @@ function scoresOf(binCount: number, seed: number, gain = 1, shift = 0): Float32A
   return scores;
 }
 
-const reference = fitHebbianReference(scoresOf(6000, 1), plain, readIn, 20);
+const statistics = fitReadInStatistics(scoresOf(6000, 1), plain, readIn, 20);
+
+function make(options: HebbianOptions = {}): HebbianReadIn {
+  return new HebbianReadIn(readIn, statistics, 20, new Arena(1 << 20, 0), options);
+}
+
+/** The latents of one bin, and what there is to learn from it. */
+function step(adapted: HebbianReadIn, scores: Float32Array, isHeld: boolean, latents: Float32Array): void {
+  adapted.apply(scores, latents);
+  adapted.learn(scores, isHeld);
+}
 
 function run(scores: Float32Array, options: HebbianOptions = {}, isHeld = false): HebbianReadIn {
-  const adapted = new HebbianReadIn(readIn, reference, options);
+  const adapted = make(options);
   const latents = new Float32Array(LATENTS);
   for (let at = 0; at < scores.length; at += CHANNELS) {
-    adapted.step(scores.subarray(at, at + CHANNELS), isHeld, latents);
+    step(adapted, scores.subarray(at, at + CHANNELS), isHeld, latents);
   }
   return adapted;
 }
@@ -44,7 +55,7 @@ describe('the Hebbian read-in', () => {
   it('gives what the calibrated read-in gives before it has learned', () => {
     const scores = scoresOf(1, 9);
     const latents = new Float32Array(LATENTS);
-    new HebbianReadIn(readIn, reference).step(scores, true, latents);
+    step(make(), scores, true, latents);
     for (let k = 0; k < LATENTS; k++) {
       let expected = readIn.bias.data[k];
       for (let c = 0; c < CHANNELS; c++) expected += readIn.weight.data[k * CHANNELS + c] * scores[c];
@@ -81,7 +92,7 @@ describe('the Hebbian read-in', () => {
   });
 
   it('rolls back when its latents get worse than the calibrated ones, and rests', () => {
-    const adapted = new HebbianReadIn(readIn, reference, {
+    const adapted = make({
       eta: 0.5,
       distanceMax: 0.9,
       modulatorS: 0,
@@ -91,20 +102,20 @@ describe('the Hebbian read-in', () => {
     const latents = new Float32Array(LATENTS);
     let at = 0;
     while (adapted.rollbackCount() === 0 && at < scores.length) {
-      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+      step(adapted, scores.subarray(at, at + CHANNELS), false, latents);
       at += CHANNELS;
     }
     expect(adapted.rollbackCount()).toBe(1);
     const rows = adapted.state.slice(0, LATENTS * CHANNELS);
     for (let bin = 0; bin < 200; bin++, at += CHANNELS) {
-      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+      step(adapted, scores.subarray(at, at + CHANNELS), false, latents);
     }
     expect(adapted.state.slice(0, LATENTS * CHANNELS)).toEqual(rows);
-    adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+    step(adapted, scores.subarray(at, at + CHANNELS), false, latents);
     expect(adapted.state.slice(0, LATENTS * CHANNELS)).not.toEqual(rows);
     // The second time, soon after, it goes back to the calibrated rows.
     while (adapted.rollbackCount() === 1 && at < scores.length) {
-      adapted.step(scores.subarray(at, at + CHANNELS), false, latents);
+      step(adapted, scores.subarray(at, at + CHANNELS), false, latents);
       at += CHANNELS;
     }
     expect(adapted.rollbackCount()).toBe(2);
@@ -112,7 +123,7 @@ describe('the Hebbian read-in', () => {
   });
 
   it('learns nothing from bins that are held or not finite', () => {
-    const fresh = new HebbianReadIn(readIn, reference).state.slice();
+    const fresh = make().state.slice();
     expect(run(scoresOf(500, 5), {}, true).state).toEqual(fresh);
     const broken = scoresOf(500, 5);
     for (let at = 0; at < broken.length; at += CHANNELS)
@@ -124,23 +135,23 @@ describe('the Hebbian read-in', () => {
     const adapted = run(scoresOf(800, 6));
     expect(run(scoresOf(800, 6)).state).toEqual(adapted.state);
     adapted.reset();
-    expect(adapted.state).toEqual(new HebbianReadIn(readIn, reference).state);
+    expect(adapted.state).toEqual(make().state);
   });
 
   it('allocates nothing', () => {
-    const adapted = new HebbianReadIn(readIn, reference);
+    const adapted = make();
     const scores = scoresOf(16, 7);
     const rows = Array.from({ length: 16 }, (_, i) => scores.subarray(i * CHANNELS, (i + 1) * CHANNELS));
     const latents = new Float32Array(LATENTS);
     const work = (): void => {
-      for (let i = 0; i < 10_000; i++) adapted.step(rows[i % 16], false, latents);
+      for (let i = 0; i < 10_000; i++) step(adapted, rows[i % 16], false, latents);
     };
     work();
     expect(runsWithinHeapBytes(work, 80_000)).toBe(true);
   });
 
   it('refuses a reference from too little data', () => {
-    expect(betzErrorOf(() => fitHebbianReference(scoresOf(100, 8), plain, readIn, 20)).code).toBe(
+    expect(betzErrorOf(() => fitReadInStatistics(scoresOf(100, 8), plain, readIn, 20)).code).toBe(
       'CAL_HEBBIAN_REFERENCE_SHORT',
     );
   });

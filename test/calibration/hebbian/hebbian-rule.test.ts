@@ -78,7 +78,7 @@ describe('the projection', () => {
           const centre = Float32Array.of(1, -2, 0.5, 0, 3, 1);
           const rows = Float32Array.from(values);
           const before = rows.slice();
-          const isMoved = projectOntoBall(rows, centre, radius);
+          const isMoved = projectOntoBall(rows, centre, [radius]);
           const distance = norm(rows.map((w, i) => w - centre[i]));
           expect(distance).toBeLessThanOrEqual(radius * (1 + 1e-5));
           if (!isMoved) expect(rows).toEqual(before);

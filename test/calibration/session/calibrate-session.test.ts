@@ -5,6 +5,7 @@ import { SESSION_METHODS } from '../../../src/calibration/session/session-method
 import type { SessionCalibration } from '../../../src/calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../../../src/calibration/session/session-methods.ts';
 import { isEarlierBetter } from '../../../src/calibration/session/preference.ts';
+import { fitDriftReference } from '../../../src/calibration/drift/drift-reference.ts';
 import { pretrain } from '../../../src/calibration/session/pretrain.ts';
 import { sessionProvenance } from '../../../src/calibration/session/session-provenance.ts';
 import { decodeSession, scoreBlocks } from '../../../src/calibration/session/session-scores.ts';
@@ -42,6 +43,13 @@ const calibrate = (method: SessionMethod, recording = session, on: CalibrationHo
   calibrateSession(base, recording, { method, training: QUICK }, on);
 
 describe('calibrateSession', () => {
+  it('gives every candidate the drift reference of the session where that is long enough', async () => {
+    const long = simulatedSession(8, 24);
+    const { tried } = await calibrate('auto', long);
+    const expected = fitDriftReference(long.features, 20, 20);
+    expect(tried.map(({ model }) => model.drift)).toEqual([expected, expected]);
+  });
+
   // `stabilize` takes a model of latents: test/calibration/calibrate-latents.test.ts
   it.each(SESSION_METHODS.filter((method) => method !== 'stabilize'))(
     '%s: gives a finite model of the session that a file keeps, and leaves the base as it was',
@@ -53,6 +61,8 @@ describe('calibrateSession', () => {
       expect(model.features.channelLabels).toEqual(session.channels.map(({ label }) => label));
       expect(model.shape).toEqual({ inputCount: 18, outputCount: 2 });
       for (const { data } of Object.values(model.tensors)) expect(data.every(Number.isFinite)).toBe(true);
+      expect(base.drift).toBeDefined();
+      expect(model.drift, 'too few seconds, and that of the base is of another day').toBeUndefined();
       const origin = { seed: 1, version: '0', baseName: 'base', baseSha256: 'ff' };
       const provenance = sessionProvenance(base, session, result, origin);
       const restored = decodeModel(encodeModel({ ...model, provenance }));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fitDriftReference } from '../../../src/calibration/drift/drift-reference.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/calibration/session/checkpoint-file.ts';
 import { pretrain } from '../../../src/calibration/session/pretrain.ts';
 import type { Pretraining, PretrainOptions } from '../../../src/calibration/session/pretrain.ts';
@@ -41,6 +42,7 @@ describe('pretrain', () => {
     expect(model.features.channelLabels).toEqual(tuesday.channels.map(({ label }) => label));
     expect(model.sessions).toHaveLength(1);
     expect(model.sessions?.[0].channelLabels).toEqual(monday.channels.map(({ label }) => label));
+    expect(model.drift).toEqual(fitDriftReference(tuesday.features, 14, tuesday.binMs));
     const restored = decodeModel(encodeModel(model));
     expect(decodeSession(restored, tuesday, loadKernels())).toEqual(
       decodeSession(model, tuesday, loadKernels()),

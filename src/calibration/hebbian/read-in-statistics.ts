@@ -1,6 +1,6 @@
-/** What a Hebbian read-in compares itself with: statistics of the calibrated read-in on calibration data, as plain numbers. */
+/** What a Hebbian read-in compares itself with: statistics of the calibrated read-in on calibration data. */
 import { BetzError } from '../../core/errors.ts';
-import type { Normalisation, ReadIn } from '../../decoders/decoder.ts';
+import type { Model, Normalisation, ReadIn, ReadInStatistics } from '../../decoders/decoder.ts';
 import { compete } from './hebbian-rule.ts';
 
 /** Of the smoothing of z-scores before the rule: the spikes of a single bin are mostly noise. */
@@ -8,15 +8,9 @@ const SMOOTHING_MS = 150;
 const SECONDS_MIN = 10;
 export const COMPETITION_BETA = 1;
 
-export interface HebbianReference {
-  readonly binMs: number;
-  /** a in y = a y + (1 - a) z. */
-  readonly smoothing: number;
-  /** h of hebbian-rule.ts, [latentCount x channelCount] */
-  readonly rest: readonly number[];
-  /** Of the latents W z + b, [latentCount] and [latentCount x latentCount] */
-  readonly latentMean: readonly number[];
-  readonly latentCovariance: readonly number[];
+/** a in y = a y + (1 - a) z: of z-scores before the rule. */
+export function scoreSmoothing(binMs: number): number {
+  return Math.exp(-binMs / SMOOTHING_MS);
 }
 
 /** The rows of a weight and their lengths; a row of zeros stays one, with length 1. */
@@ -47,18 +41,31 @@ export function mapRows(rows: Float32Array, input: Float32Array, result: Float32
 }
 
 /**
+ * A model with the statistics of its read-in on the data of its session; without, where it has no read-in or the data are too few.
+ * @param features [binCount x channelCount] of that session, as the decoder gets them
+ */
+export function withReadInStatistics(model: Model, features: Float32Array): Model {
+  const known = { ...model };
+  delete known.readInStatistics;
+  const { readIn, normalisation, binMs, shape } = model;
+  const seconds = (features.length / shape.inputCount) * (binMs / 1000);
+  if (readIn === undefined || seconds < SECONDS_MIN) return known;
+  return { ...known, readInStatistics: fitReadInStatistics(features, normalisation, readIn, binMs) };
+}
+
+/**
  * @param features [binCount x channelCount] of calibration, as the decoder gets them; bins that are not finite are left out
  * @throws BetzError CAL_HEBBIAN_REFERENCE_SHORT
  */
-export function fitHebbianReference(
+export function fitReadInStatistics(
   features: Float32Array,
   { featureMean, featureScale }: Pick<Normalisation, 'featureMean' | 'featureScale'>,
   readIn: ReadIn,
   binMs: number,
-): HebbianReference {
+): ReadInStatistics {
   const [latentCount, channelCount] = readIn.weight.shape;
   const { rows, lengths } = unitRows(readIn.weight.data, latentCount);
-  const smoothing = Math.exp(-binMs / SMOOTHING_MS);
+  const smoothing = scoreSmoothing(binMs);
   const scores = new Float32Array(channelCount);
   const smoothed = new Float32Array(channelCount);
   const units = new Float32Array(latentCount);
@@ -96,11 +103,15 @@ export function fitHebbianReference(
       tip: `Give at least ${SECONDS_MIN} s of calibration data.`,
     });
   }
-  const latentMean = Array.from(sums, (sum) => sum / binCount);
-  const latentCovariance = Array.from(products, (_, i) => {
+  const means = sums.map((sum) => sum / binCount);
+  const latentCovariance = Float32Array.from(products, (_, i) => {
     const [k, l] = [Math.floor(i / latentCount), i % latentCount];
     const product = products[Math.max(k, l) * latentCount + Math.min(k, l)];
-    return product / binCount - latentMean[k] * latentMean[l];
+    return product / binCount - means[k] * means[l];
   });
-  return { binMs, smoothing, rest: Array.from(rest, (sum) => sum / binCount), latentMean, latentCovariance };
+  return {
+    rest: { shape: [latentCount, channelCount], data: Float32Array.from(rest, (sum) => sum / binCount) },
+    latentMean: Float32Array.from(means),
+    latentCovariance: { shape: [latentCount, latentCount], data: latentCovariance },
+  };
 }

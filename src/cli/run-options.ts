@@ -1,0 +1,59 @@
+/** The options of `betz run`, and which of them do not go together. */
+import { usageError } from './failure.ts';
+import { refuseReplacing } from './refuse-replacing.ts';
+import type { RunCalibrationOptions } from './run-calibration.ts';
+import type { RunSourceOptions } from './run-source.ts';
+
+export interface RunOptions extends RunSourceOptions, RunCalibrationOptions {
+  model?: string;
+  recording?: string;
+  seed: number;
+  decoder?: string;
+  /** A path, or false for --no-record. */
+  record?: string | false;
+  loadState?: string;
+  saveState?: string;
+  deadlineMs?: number;
+  threads?: number;
+  adapt?: string[];
+  plain?: true;
+  json?: true;
+}
+
+/** @throws BetzError CFG_USAGE */
+export function checkRunOptions(options: RunOptions): void {
+  refuseBesideModel(options);
+  refuseWithoutModel(options);
+  refuseStateInPlaceOf(options);
+}
+
+/** What decides about calibration means nothing to a model that is there: say so instead of ignoring it. */
+function refuseBesideModel({ model, decoder, binMs }: RunOptions): void {
+  if (model === undefined) return;
+  const given = decoder === undefined ? binMs : decoder;
+  if (given === undefined) return;
+  throw usageError(
+    `${decoder === undefined ? '--bin-ms' : '--decoder'} is for a run without --model`,
+    given,
+    'Leave out one of the two: a model has its decoder and its bin width.',
+  );
+}
+
+/** A state belongs to a model file, and a model that is calibrated for one run has none. */
+function refuseWithoutModel({ model, loadState, saveState }: RunOptions): void {
+  const given = loadState ?? saveState;
+  if (model !== undefined || given === undefined) return;
+  throw usageError(
+    `${loadState === undefined ? '--save-state' : '--load-state'} needs --model`,
+    given,
+    'A state fits only the model that it was saved from: give that model.',
+  );
+}
+
+function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOptions): void {
+  if (saveState === undefined) return;
+  if (model !== undefined) refuseReplacing(model, saveState, 'the state would replace the model');
+  if (recording !== undefined) refuseReplacing(recording, saveState, 'the state would replace the recording');
+  if (typeof record === 'string')
+    refuseReplacing(record, saveState, 'the state would replace the session recording');
+}

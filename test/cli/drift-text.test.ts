@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { driftReferenceLines, driftRemedy, driftText } from '../../src/cli/drift-text.ts';
+import { eventText, statusLine, summaryLines } from '../../src/cli/session-text.ts';
+import type { DriftReference } from '../../src/decoders/drift-reference.ts';
+import { gru } from '../../src/decoders/gru/index.ts';
+import { quantiseModel } from '../../src/decoders/quantise-model.ts';
+import { wiener } from '../../src/decoders/wiener/index.ts';
+import type { DriftStatus } from '../../src/runtime/drift-watch.ts';
+import type { SessionEvent } from '../../src/runtime/sink.ts';
+import { randomModel } from '../support/decoder-models.ts';
+import { sessionSummary } from '../support/session-status.ts';
+
+const CALM: DriftStatus = {
+  index: 1.104,
+  threshold: 1.79,
+  parts: { rate: 1, spread: 1, tuning: 1, latent: 1 },
+  isRecalibrationAdvised: false,
+  advisedSinceBin: null,
+  reasons: [],
+  lostChannels: [],
+  rateDirection: 'mixed',
+  ignoredBins: 0,
+};
+const DRIFTED: DriftStatus = {
+  ...CALM,
+  index: 5.55,
+  isRecalibrationAdvised: true,
+  advisedSinceBin: 500,
+  reasons: ['lostChannels', 'rateChange', 'tuningChange'],
+  lostChannels: ['e7'],
+  rateDirection: 'down',
+};
+const shape = { inputCount: 8, outputCount: 2 };
+const model = randomModel(gru, shape, { hiddenCount: 4 }, 1);
+
+describe('drift in words', () => {
+  it('gives the index, and channels that are lost all the same', () => {
+    expect(driftText(CALM)).toBe('index 1.10, threshold 1.79');
+    const labels = Array.from({ length: 9 }, (_, i) => `e${i}`);
+    expect(driftText({ ...CALM, lostChannels: labels })).toBe(
+      'index 1.10, threshold 1.79; 9 channels record nothing any more (e0 e1 e2 e3 e4 e5 and 3 more)',
+    );
+  });
+
+  it('says to recalibrate and why, the most telling first', () => {
+    expect(driftText(DRIFTED)).toBe(
+      'recalibrate: 1 channel records nothing any more (e7), firing rates have fallen, channels are tuned differently (index 5.55, threshold 1.79)',
+    );
+    const up = driftText({ ...DRIFTED, reasons: ['rateChange'], rateDirection: 'up' });
+    expect(up).toBe('recalibrate: firing rates have risen (index 5.55, threshold 1.79)');
+  });
+
+  it('tells of an event as it does of a state, and why an advice ends', () => {
+    const raised: SessionEvent = {
+      kind: 'drift',
+      isRecalibrationAdvised: true,
+      binIndex: 500,
+      index: 5.55,
+      threshold: 1.79,
+      reasons: ['rateChange'],
+      lostChannels: [],
+      rateDirection: 'mixed',
+    };
+    expect(eventText(raised)).toBe('recalibrate: firing rates differ (drift index 5.55, threshold 1.79)');
+    const ended = {
+      kind: 'drift',
+      isRecalibrationAdvised: false,
+      binIndex: 9,
+      index: 1,
+      threshold: 2,
+    } as const;
+    expect(eventText({ ...ended, changed: 'signal' })).toBe(
+      'the signal is as it was at calibration again (drift index 1.00, threshold 2.00)',
+    );
+    expect(eventText({ ...ended, changed: 'decoder' })).toMatch(/decoder now in service$/);
+  });
+
+  it('stands in the summary and in each line, and not where nothing is watched', () => {
+    expect(summaryLines(sessionSummary({ drift: CALM }))).toContain(`drift     ${driftText(CALM)}`);
+    expect(summaryLines(sessionSummary()).join('\n')).not.toContain('drift');
+    expect(statusLine(sessionSummary({ drift: CALM }), 'x')).toMatch(/ {2}drift 1\.1$/);
+    expect(statusLine(sessionSummary({ drift: DRIFTED }), 'x')).toMatch(/ {2}drift 5\.5: recalibrate$/);
+    expect(statusLine(sessionSummary(), 'x')).not.toContain('drift');
+  });
+
+  it('says what to do, in a way that the decoder allows', () => {
+    expect(driftRemedy(model, 'm.safetensors', undefined)).toBe(
+      'add --calibrate 60 --auto-promote, or betz calibrate --model m.safetensors with data of today',
+    );
+    expect(driftRemedy(model, 'm', 'rejected')).toMatch(/^add --calibrate/);
+    expect(driftRemedy(model, 'm', 'fitting')).toBe('the calibration of this session is under way (fitting)');
+    expect(driftRemedy(model, 'm', 'proposed')).toMatch(/has a better decoder ready$/);
+    expect(driftRemedy(model, undefined, undefined)).toMatch(/start it anew/);
+    const closed = randomModel(wiener, shape, {}, 1);
+    expect(driftRemedy(closed, 'm', undefined)).toBe('betz calibrate --decoder wiener, with data of today');
+    expect(driftRemedy(quantiseModel(model), 'm', undefined)).toMatch(/^calibrate the float32 model/);
+  });
+
+  it('says that a model keeps no reference, and nothing of one that does', () => {
+    expect(driftReferenceLines(model)).toEqual([
+      'no drift reference, which takes 20 s of data and 8 channels that vary: sessions with this model do not watch for drift',
+    ]);
+    expect(driftReferenceLines({ ...model, drift: {} as DriftReference })).toEqual([]);
+  });
+});
