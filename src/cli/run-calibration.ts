@@ -67,12 +67,6 @@ export function makeCalibration(
 ): LiveCalibration | undefined {
   const { calibrate, method = 'auto', model, seed, candidateOut, autoPromote } = options;
   if (calibrate === undefined || model === undefined) return undefined;
-  if (options.recording === undefined && lagOf(base) !== 0)
-    throw usageError(
-      `the model was trained with a lag of ${lagOf(base)} ms, and the live array says only what the hand does now`,
-      lagOf(base),
-      'Calibrate it with `betz calibrate --model`, or replay a recording.',
-    );
   return new LiveCalibration({
     base,
     seconds: calibrate,
@@ -97,6 +91,27 @@ export function makeCalibration(
           },
         }),
   });
+}
+
+/**
+ * What the live array says is of now, and a model with a lag decodes what comes later: nothing can be learned from it.
+ * @throws BetzError CFG_USAGE
+ */
+export function refuseLaggedLearning(
+  {
+    recording,
+    calibrate,
+    adapt,
+  }: Pick<RunCalibrationOptions, 'calibrate'> & { recording?: string; adapt?: readonly string[] },
+  base: Model,
+): void {
+  const isLearning = calibrate !== undefined || adapt?.includes('rls') === true;
+  if (!isLearning || recording !== undefined || lagOf(base) === 0) return;
+  throw usageError(
+    `the model was trained with a lag of ${lagOf(base)} ms, and the live array says only what the hand does now`,
+    lagOf(base),
+    'Calibrate it with `betz calibrate --model`, or replay a recording.',
+  );
 }
 
 function transitionText({ seconds, state, reason, code }: Transition): string {

@@ -1,4 +1,5 @@
 /** The options of `betz run`, and which of them do not go together. */
+import { findDecoderKind } from '../decoders/registry.ts';
 import { usageError } from './failure.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 import type { RunCalibrationOptions } from './run-calibration.ts';
@@ -25,6 +26,9 @@ export function checkRunOptions(options: RunOptions): void {
   refuseBesideModel(options);
   refuseWithoutModel(options);
   refuseStateInPlaceOf(options);
+  refuseStateOfNoFile(options);
+  refuseAdaptation(options);
+  refuseShortSession(options);
 }
 
 /** What decides about calibration means nothing to a model that is there: say so instead of ignoring it. */
@@ -56,4 +60,40 @@ function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOption
   if (recording !== undefined) refuseReplacing(recording, saveState, 'the state would replace the recording');
   if (typeof record === 'string')
     refuseReplacing(record, saveState, 'the state would replace the session recording');
+}
+
+/** A promotion would leave a state of a model that is in no file. */
+function refuseStateOfNoFile({ saveState, autoPromote, candidateOut }: RunOptions): void {
+  if (saveState === undefined || autoPromote !== true || candidateOut !== undefined) return;
+  throw usageError(
+    '--save-state with --auto-promote needs --candidate-out',
+    saveState,
+    'After a promotion the state belongs to the new model: have that written too, and load the state with it.',
+  );
+}
+
+/** What is calibrated for one run is a plain model: known before it is. */
+function refuseAdaptation({ model, adapt = [], decoder = 'gru' }: RunOptions): void {
+  if (model !== undefined) return;
+  const isClosedForm = findDecoderKind(decoder).training === 'closedForm';
+  const way = adapt.find((name) => name === 'hebbian' || (name === 'rls' && isClosedForm));
+  if (way === undefined) return;
+  throw usageError(
+    way === 'rls'
+      ? `--adapt rls needs a decoder that is trained by gradient`
+      : '--adapt hebbian needs --model',
+    way === 'rls' ? decoder : way,
+    way === 'rls'
+      ? 'Leave out --decoder, or adapt by normalise only.'
+      : 'Only a model with a read-in has what it adapts: make one with `betz pretrain`.',
+  );
+}
+
+function refuseShortSession({ calibrate, duration }: RunOptions): void {
+  if (calibrate === undefined || duration === undefined || calibrate < duration) return;
+  throw usageError(
+    `--calibrate ${calibrate} leaves nothing of a session of ${duration} s`,
+    calibrate,
+    'Collect less, or let the session last longer than that.',
+  );
 }

@@ -29,7 +29,13 @@ import {
   parseSpeed,
 } from './option-parsers.ts';
 import { assertRecordingPathFree, chooseRecordPath } from './record-path.ts';
-import { calibrationLines, calibrationReport, checkCalibration, makeCalibration } from './run-calibration.ts';
+import {
+  calibrationLines,
+  calibrationReport,
+  checkCalibration,
+  makeCalibration,
+  refuseLaggedLearning,
+} from './run-calibration.ts';
 import { checkRunOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 import { chooseSource } from './run-source.ts';
@@ -122,6 +128,7 @@ async function runRun(options: RunOptions): Promise<void> {
   checkRunOptions(options);
   checkCalibration(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
+  if (loaded !== undefined) refuseLaggedLearning(options, loaded.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
   const source = chooseSource(options, loaded?.model);
   const { recordPath, folder } = chooseRecordPath(options);

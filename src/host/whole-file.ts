@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -59,12 +60,14 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
   const temporary = temporaryPath(target);
   let file: number;
   try {
-    file = openSync(temporary, 'wx', modeOf(target));
+    file = openSync(temporary, 'wx');
   } catch (cause) {
     throw notWritten(path, errnoCode(cause), errors, cause);
   }
   try {
     try {
+      const mode = modeOf(target);
+      if (mode !== undefined) fchmodSync(file, mode);
       let written = 0;
       while (written < bytes.byteLength) written += writeSync(file, bytes, written);
       fsyncSync(file);

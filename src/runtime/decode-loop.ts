@@ -11,6 +11,7 @@ import { CHUNK_HEADER } from '../core/chunk-ring.ts';
 import type { ChunkSlot } from '../core/chunk-ring.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_FLAG, RECORD_HEADER } from '../core/record-ring.ts';
+import { LEARNING } from '../decoders/decoder.ts';
 import { Binning } from '../signal/binning.ts';
 import { createBlock } from '../signal/block.ts';
 import type { Block, BlockShape } from '../signal/block.ts';
@@ -20,6 +21,7 @@ import type { WaitOptions } from './arrival-waiter.ts';
 import type { DecoderSlots } from './decoder-slots.ts';
 import { FrameSchedule } from './frame-schedule.ts';
 import type { LatencyName } from './latency.ts';
+import { SESSION_ROLLBACKS } from './session-memory.ts';
 import type { SessionMemory } from './session-memory.ts';
 
 const NO_TRUTH = new Float32Array(0);
@@ -227,9 +229,14 @@ export class DecodeLoop {
     memory.account.countBin(memory.plan.framesPerBin, isJoin, isNonFinite);
     if (memory.plan.comparedDimensions > 0) memory.metrics.update(truth, output);
     this.recordLatency(bin);
-    if (learner === undefined || isNonFinite) return;
-    learner.learn(memory.plan.comparedDimensions > 0 ? truth : NO_TRUTH);
-    memory.learning.set(learner.account);
+    if (learner === undefined) return;
+    if (!isNonFinite) {
+      const before = learner.account[LEARNING.rollbacks];
+      learner.learn(memory.plan.comparedDimensions > 0 ? truth : NO_TRUTH);
+      memory.learning[SESSION_ROLLBACKS] += learner.account[LEARNING.rollbacks] - before;
+    }
+    // That of another decoder where this bin brought one back.
+    memory.learning.set(slots.learner?.account ?? learner.account);
   }
 
   /** Bins of a chunk are all decoded: the next one is still on its way. */

@@ -48,7 +48,8 @@ export class DriftWatch {
 
   /** Another decoder is in service; has to be told before the first of its bins is taken. */
   expect(generation: number, { drift }: Model): void {
-    if (drift !== undefined) this.references.set(generation, drift);
+    const reference = drift ?? this.reference;
+    if (reference !== undefined) this.references.set(generation, reference);
   }
 
   take({ generation, binIndex, features }: BinRecord): void {
@@ -76,17 +77,16 @@ export class DriftWatch {
 
   private follow(generation: number, binIndex: number): void {
     this.generation = generation;
-    const reference = this.references.get(generation) ?? this.reference;
-    if (reference === undefined) return;
-    this.references.set(generation, reference);
+    const reference = this.references.get(generation);
     if (reference === this.reference) return;
-    const monitor = this.begin(reference);
-    if (this.advisedSinceBin !== null) this.withdraw(monitor, binIndex, 'decoder');
+    const before = this.monitor;
+    const monitor = this.begin(reference) ?? before;
+    if (this.advisedSinceBin !== null && monitor !== undefined) this.withdraw(monitor, binIndex, 'decoder');
   }
 
-  private begin(reference: DriftReference): DriftMonitor {
+  private begin(reference: DriftReference | undefined): DriftMonitor | undefined {
     this.reference = reference;
-    this.monitor = new DriftMonitor(reference);
+    this.monitor = reference === undefined ? undefined : new DriftMonitor(reference);
     return this.monitor;
   }
 

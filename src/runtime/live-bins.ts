@@ -11,6 +11,8 @@ export class LiveBins {
   private readonly features: Float32Array;
   /** [capacity x outputCount] */
   private readonly truth: Float32Array;
+  /** [capacity x outputCount], of the decoder in service */
+  private readonly output: Float32Array;
   private readonly starts: number[] = [];
   private count = 0;
   private lastBin = Number.NaN;
@@ -21,6 +23,7 @@ export class LiveBins {
     this.capacity = capacity;
     this.features = new Float32Array(capacity * model.shape.inputCount);
     this.truth = new Float32Array(capacity * model.shape.outputCount);
+    this.output = new Float32Array(capacity * model.shape.outputCount);
   }
 
   get isFull(): boolean {
@@ -33,14 +36,20 @@ export class LiveBins {
   }
 
   /** A bin with numbers that are not finite is left out, and what follows does not continue what came before it. */
-  take({ binIndex, isJoin, features, truth }: BinRecord): void {
+  take({ binIndex, isJoin, features, truth, output }: BinRecord): void {
     assert(!this.isFull, 'there is room for another bin');
     if (!features.every(Number.isFinite) || !truth.every(Number.isFinite)) return;
     if (isJoin || binIndex !== this.lastBin + 1) this.starts.push(this.count);
     this.features.set(features, this.count * features.length);
     this.truth.set(truth, this.count * truth.length);
+    this.output.set(output, this.count * output.length);
     this.lastBin = binIndex;
     this.count++;
+  }
+
+  /** What the decoder in service said in the collected bins. [bins x outputCount] */
+  outputs(): Float32Array {
+    return this.output.subarray(0, this.count * this.model.shape.outputCount);
   }
 
   /** What was collected. */

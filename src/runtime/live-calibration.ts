@@ -11,6 +11,7 @@ import { verdictOf } from '../calibration/session/report-verdict.ts';
 import type { Verdict } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
 import type { SessionOrigin } from '../calibration/session/session-provenance.ts';
+import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { RunningMetrics } from '../core/running-metrics.ts';
@@ -22,7 +23,7 @@ import { LiveBins } from './live-bins.ts';
 import type { Session } from './session.ts';
 import { SessionFit } from './session-fit.ts';
 import type { BinRecord, SessionDescription, Sink, TimedEvent } from './sink.ts';
-import { truthMissing } from './truth-missing.ts';
+import { expectOwnTruth } from './own-truth.ts';
 
 export interface LiveCalibrationOptions {
   /** The decoder in service. */
@@ -79,7 +80,7 @@ export class LiveCalibration implements Sink {
     const { base, seconds, onTransition } = options;
     this.options = options;
     this.rails = new Guardrails(`collecting ${seconds} s of data`, onTransition);
-    this.bins = new LiveBins(base, Math.round((seconds * 1000) / base.binMs));
+    this.bins = new LiveBins(base, Math.max(1, Math.round((seconds * 1000) / base.binMs)));
   }
 
   /** The session whose decoder is to be replaced; once it has started. */
@@ -117,9 +118,7 @@ export class LiveCalibration implements Sink {
   /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED, CAL_CHANNELS_UNMATCHED */
   open({ truth, output, isTruthComparable, isPaced, channels }: SessionDescription): void {
     this.isPaced = isPaced;
-    if (truth === undefined || !isTruthComparable || truth.name !== output.name) {
-      throw truthMissing(output, truth);
-    }
+    expectOwnTruth(output, truth, isTruthComparable);
     const { kind, features } = this.options.base;
     if (features.smoothing !== 0)
       throw new BetzError(
@@ -214,9 +213,12 @@ export class LiveCalibration implements Sink {
     }
   }
 
-  private evaluate(recording: BinnedRecording, calibration: SessionCalibration): void {
+  private evaluate(recording: BinnedRecording, fitted: SessionCalibration): void {
     const { base, origin } = this.options;
-    const { candidate, inService, baseline } = calibration;
+    // As it did decode here: it may have adapted, which the model file does not tell.
+    const inService = scoreBlocks(recording, this.bins.outputs(), fitted.blocks.heldOut);
+    const calibration = { ...fitted, inService };
+    const { candidate, baseline } = calibration;
     this.calibration = calibration;
     this.rails.advance(
       'evaluating',

@@ -1,5 +1,5 @@
 /** Counts of a session that have grown become events, at most one of a kind per look: losses, and what was given up. */
-import { LEARNING } from '../decoders/decoder.ts';
+import { SESSION_ROLLBACKS } from './session-memory.ts';
 import type { SessionMemory } from './session-memory.ts';
 import type { SinkQueue } from './sink-queue.ts';
 import type { SessionEvent } from './sink.ts';
@@ -27,9 +27,9 @@ export class LossWatch {
     const recordCount = memory.records.lostCount() - this.recordsLost;
     this.recordsLost += recordCount;
     if (recordCount > 0) this.tell({ kind: 'recordsLost', recordCount });
-    const rollbacks = memory.learning[LEARNING.rollbacks];
+    const rollbacks = memory.learning[SESSION_ROLLBACKS];
     const count = rollbacks - this.adaptationRollbacks;
-    this.adaptationRollbacks = rollbacks; // less where another decoder has come into service
+    this.adaptationRollbacks = rollbacks;
     if (count > 0) this.tell({ kind: 'adaptationRolledBack', count });
     for (const queue of queues) {
       const { lost } = queue.account();

@@ -14,6 +14,9 @@ import { DecodeAccount } from './decode-account.ts';
 import { createLatencyHistograms, mapLatencyNames } from './latency.ts';
 import type { LatencyBuffers, LatencyHistograms } from './latency.ts';
 
+/** Index into `learning`: `LEARNING.rollbacks` of all decoders that were in service. */
+export const SESSION_ROLLBACKS = LEARNING.count;
+
 /** Plain data: it crosses the thread border. */
 export interface SessionPlan {
   chunks: ChunkRingLayout;
@@ -45,7 +48,7 @@ export class SessionMemory {
   readonly latency: LatencyHistograms;
   readonly metrics: RunningMetrics;
   readonly account: DecodeAccount;
-  /** That of the decoder in service, where it learns while it is used: by LEARNING. */
+  /** The account of the decoder in service, where it learns while it is used, by LEARNING; then SESSION_ROLLBACKS. */
   readonly learning: Float64Array<SharedArrayBuffer>;
   readonly stop: StopSignal;
 
@@ -56,7 +59,7 @@ export class SessionMemory {
     this.latency = createLatencyHistograms(buffers?.latency);
     this.metrics = new RunningMetrics(plan.comparedDimensions, buffers?.metrics);
     this.account = new DecodeAccount(buffers?.account);
-    this.learning = new Float64Array(buffers?.learning ?? new SharedArrayBuffer(LEARNING.count * 8));
+    this.learning = new Float64Array(buffers?.learning ?? new SharedArrayBuffer((LEARNING.count + 1) * 8));
     this.stop = new StopSignal(buffers?.stop);
   }
 

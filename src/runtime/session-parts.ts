@@ -12,7 +12,7 @@ import { SessionMemory } from './session-memory.ts';
 import { planSession } from './session-plan.ts';
 import { SinkQueue } from './sink-queue.ts';
 import type { SessionDescription, SessionEvent, Sink } from './sink.ts';
-import { truthMissing } from './truth-missing.ts';
+import { expectOwnTruth } from './own-truth.ts';
 import { enlargeYoungGeneration } from './young-generation.ts';
 import { WorkerHost } from './worker-host.ts';
 import type {
@@ -98,8 +98,7 @@ export async function prepareSession(options: SessionOptions): Promise<SessionPa
   try {
     const { stream } = await source.waitFor('opened', OPEN_TIMEOUT_MS);
     const plan = planSession(stream, model, options.deadlineMs, options.realTime);
-    if (adaptations.includes('rls') && plan.comparedDimensions === 0)
-      throw truthMissing(model.output, stream.truth);
+    if (adaptations.includes('rls')) expectOwnTruth(model.output, stream.truth, plan.comparedDimensions > 0);
     memory = new SessionMemory(plan);
     decode.post({ kind: 'begin', plan, buffers: memory.buffers() });
     const ready = await decode.waitFor('ready', OPEN_TIMEOUT_MS);

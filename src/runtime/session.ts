@@ -121,6 +121,7 @@ export class Session {
    * Puts a candidate into service between two bins; no bin is lost or late for it, and the recurrent state is handed over. Whatever
    * is refused leaves the decoder in service untouched. Resolves with the first bin that the candidate decodes.
    * @throws BetzError DEC_CANDIDATE_MISMATCH, DEC_CANDIDATE_NOT_FINITE, IPC_SWAP_PENDING, IPC_SESSION_ENDED, those of `decodeModel`
+   * and, where the session adapts, of `AdaptiveDecoder`
    */
   promote(candidate: Model | Uint8Array): Promise<Swap> {
     return this.promotions.promote(candidate);

@@ -40,6 +40,19 @@ describe('betz run --adapt', () => {
   });
 
   it.each([
+    ['--adapt hebbian needs --model', ['run', '--adapt', 'hebbian']],
+    ['trained by gradient', ['run', '--decoder', 'wiener', '--adapt', 'rls']],
+    ['needs --candidate-out', run('--calibrate', '20', '--auto-promote', '--save-state', 'x.state')],
+    ['leaves nothing', run('--calibrate', '60', '--auto-promote')],
+  ])('refuses before anything runs: %s', async (text, args) => {
+    const result = await runCli([...args, '--json'], folder);
+    expect(result.code).toBe(2);
+    const { error } = jsonOf(result) as { error: { code: string; message: string } };
+    expect(error.code).toBe('CFG_USAGE');
+    expect(error.message).toContain(text);
+  });
+
+  it.each([
     ['CFG_USAGE', 'way to adapt', 'forget'],
     ['CAL_READ_IN_MISSING', 'no read-in', 'hebbian'],
   ])('refuses with %s: %s', async (code, text, way) => {

@@ -128,10 +128,11 @@ describe('a session whose decoder adapts', () => {
         expect(output[o] / scale).toBeCloseTo(expected[bin][o] / scale, 4);
       }
     });
-    const other = await betzErrorOfAsync(() =>
-      Session.start({ ...optionsOf(['normalise']), state: { modelHash: hash, from } }),
-    );
-    expect(other.code).toBe('DEC_STATE_SIZE_MISMATCH');
+    for (const others of [['normalise'], ['hebbian', 'rls'], ['normalise', 'rls']] as const) {
+      const state = { modelHash: hash, from };
+      const error = await betzErrorOfAsync(() => Session.start({ ...optionsOf(others), state }));
+      expect(error.code, others.join(', ')).toBe('DEC_STATE_SIZE_MISMATCH');
+    }
   });
 
   it('says when what it had learned was given up', async () => {
@@ -160,6 +161,7 @@ describe('a session whose decoder adapts', () => {
 
   it.each([
     ['CAL_TRUTH_MISSING', ['rls'], { ...model, output: { ...model.output, unit: 'furlong' } }],
+    ['CAL_TRUTH_MISSING', ['rls'], { ...model, output: { ...model.output, name: 'gaze' } }],
     ['CAL_READ_IN_STATISTICS_MISSING', ['hebbian'], { ...model, readInStatistics: undefined }],
   ] as const)('does not begin without what it needs: %s', async (code, adaptations, unfit) => {
     const { readInStatistics, ...rest } = unfit;

@@ -74,8 +74,13 @@ export class AdaptiveDecoder implements LearningDecoder {
     this.scores = new Float32Array(shape.inputCount);
     this.coreInput = this.hebbian === undefined ? this.scores : new Float32Array(this.core.inputCount);
     this.coreOutput = new Float32Array(this.core.outputCount);
+    const { state, extra } = this.normalisation;
+    // So that the states of decoders that adapt in different ways have different sizes, and are not taken for each other.
     this.adapted = new AdaptedState(
-      [this.normalisation.state, ...(this.hebbian === undefined ? [] : [this.hebbian.state])],
+      [
+        options.normalisation === false ? extra : state,
+        ...(this.hebbian === undefined ? [] : [this.hebbian.state]),
+      ],
       this.readout?.state ?? [],
     );
     this.stateBytes = this.adapted.byteLength + this.core.stateBytes;

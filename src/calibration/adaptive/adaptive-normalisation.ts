@@ -37,7 +37,8 @@ export class AdaptiveNormalisation {
   isHeld = false;
   private readonly mean: Float32Array;
   private readonly variance: Float32Array;
-  private readonly extra: Float32Array;
+  /** The last part of `state`: all that changes where nothing may be adapted. */
+  readonly extra: Float32Array;
   private readonly referenceMean: Float32Array;
   /** 0 for channels that are ignored. */
   private readonly referenceDeviation: Float32Array;

@@ -1,6 +1,6 @@
 /**
  * Which bins to learn nothing from: those that are not finite, and those in which the channels together are far from what they
- * usually are (a cable, a muscle, a stimulus). What lasts is no artefact: after `holdSMax` of such bins they count again, or a
+ * usually are (a cable, a muscle, a stimulus). What lasts is no artefact, unless it is beyond all measure: after `holdSMax` of such bins they count again, or a
  * large and lasting change would never be adapted to.
  */
 export interface ArtefactOptions {
@@ -9,6 +9,9 @@ export interface ArtefactOptions {
   /** Default 10. */
   holdSMax?: number;
 }
+
+/** Beyond this nothing is ever learned: it is no signal, and statistics of it would overflow. */
+const MEAN_SCORE_EVER = 1e4;
 
 export class ArtefactGate {
   private readonly meanScoreMax: number;
@@ -31,8 +34,9 @@ export class ArtefactGate {
   isHeld(scores: Float32Array, state: Float32Array, at: number): boolean {
     let sum = 0;
     for (let i = 0; i < scores.length; i++) sum += Math.abs(scores[i]);
-    if (!Number.isFinite(sum)) return true;
-    state[at] = sum / this.activeCount[0] > this.meanScoreMax ? state[at] + 1 : 0;
+    const meanScore = sum / this.activeCount[0];
+    if (!(meanScore < MEAN_SCORE_EVER)) return true;
+    state[at] = meanScore > this.meanScoreMax ? state[at] + 1 : 0;
     return state[at] > 0 && state[at] <= this.holdBinsMax;
   }
 }

@@ -21,6 +21,8 @@ export interface OnlineReadoutOptions {
 /** Error of the learned readout as a share of the calibrated one's: below the first it takes over, above the other it is given up. */
 const TAKES_OVER_BELOW = 0.98;
 const GIVEN_UP_ABOVE = 1.05;
+/** In deviations: a truth beyond this is a fault, and would throw the weights about for minutes. */
+const TARGET_MAX = 10;
 /** A comparison over less says nothing. */
 const COMPARED_S_MIN = 5;
 const AT = { learnedError: 0, calibratedError: 1, comparedBins: 2, isLearnedUsed: 3, count: 4 } as const;
@@ -102,7 +104,10 @@ export class OnlineReadout {
   learn(features: Float32Array, truth: Float32Array): boolean {
     const { target, outputCount, outputMean, outputScale } = this;
     if (truth.length !== outputCount) return false;
-    for (let o = 0; o < outputCount; o++) target[o] = (truth[o] - outputMean[o]) / outputScale[o];
+    for (let o = 0; o < outputCount; o++) {
+      target[o] = (truth[o] - outputMean[o]) / outputScale[o];
+      if (!(Math.abs(target[o]) <= TARGET_MAX)) return false;
+    }
     if (!this.recursive.learn(features, target)) return false;
     this.compare();
     return this.judge();

@@ -219,7 +219,10 @@ export class DriftMonitor {
         LOST_STILL_FACTOR * reference.stillBinsMax[channel],
         changesPerBin > 0 ? LOST_EXPECTED_COUNT / changesPerBin : 0,
       );
-      const isFlat = channels.variance[channel] < LOST_VARIANCE_SHARE * reference.variance[channel];
+      // Of a channel that is silent for minutes as a rule, a flat window says nothing.
+      const isFlat =
+        this.binCount * changesPerBin > LOST_EXPECTED_COUNT &&
+        channels.variance[channel] < LOST_VARIANCE_SHARE * reference.variance[channel];
       isLost[channel] = channels.stillBins[channel] > stillMax || isFlat ? 1 : 0;
     }
   }

@@ -30,7 +30,7 @@ export class RecursiveReadout {
   private readonly hold: number;
   /** One number: the coordinate whose turn it is. */
   private readonly turn: Float64Array;
-  /** [size x size], symmetric */
+  /** P, [size x size]: symmetric, and only the upper triangle is kept, which also keeps it so however long it runs. */
   private readonly inverse: Float64Array;
   private readonly gain: Float64Array;
   private readonly scaledGain: Float64Array;
@@ -106,14 +106,19 @@ export class RecursiveReadout {
     }
     for (let o = 0; o < outputCount; o++) probe += target[o] * 0;
     if (probe !== 0) return false;
-    let power = 0; // begun at `forgetting`, each sum would be an object
+    gain.fill(0);
     for (let i = 0; i < size; i++) {
-      let sum = 0;
       const at = i * size;
-      for (let j = 0; j < size; j++) sum += inverse[at + j] * input[j];
-      gain[i] = sum; // P f
-      power += input[i] * sum;
+      const own = input[i];
+      let sum = inverse[at + i] * own;
+      for (let j = i + 1; j < size; j++) {
+        sum += inverse[at + j] * input[j];
+        gain[j] += inverse[at + j] * own;
+      }
+      gain[i] += sum; // P f
     }
+    let power = 0; // begun at `forgetting`, each sum would be an object
+    for (let i = 0; i < size; i++) power += input[i] * gain[i];
     power += forgetting;
     for (let o = 0; o < outputCount; o++) {
       const at = o * size;
@@ -124,19 +129,17 @@ export class RecursiveReadout {
     }
     // In arrays: of a number that lives through the loops below V8 would make an object.
     const { scaledGain, scaledColumn } = this;
-    for (let i = 0; i < size; i++) scaledGain[i] = gain[i] / power;
+    const grown = 1 / forgetting;
+    for (let i = 0; i < size; i++) scaledGain[i] = (gain[i] / power) * grown;
     for (let i = 0; i < size; i++)
-      column[i] = (inverse[turn * size + i] - scaledGain[turn] * gain[i]) / forgetting;
+      column[i] = inverse[i < turn ? i * size + turn : turn * size + i] * grown - scaledGain[turn] * gain[i];
     const held = this.hold + column[turn];
     for (let i = 0; i < size; i++) scaledColumn[i] = column[i] / held;
     this.turn[0] = (turn + 1) % size;
-    // Only the upper triangle is computed, so that P stays symmetric however long it runs.
     for (let i = 0; i < size; i++) {
+      const at = i * size;
       for (let j = i; j < size; j++) {
-        const value =
-          (inverse[i * size + j] - scaledGain[i] * gain[j]) / forgetting - scaledColumn[i] * column[j];
-        inverse[i * size + j] = value;
-        inverse[j * size + i] = value;
+        inverse[at + j] = inverse[at + j] * grown - scaledGain[i] * gain[j] - scaledColumn[i] * column[j];
       }
     }
     return true;

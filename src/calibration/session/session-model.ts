@@ -7,6 +7,7 @@ import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model, ReadIn, SessionReadIn } from '../../decoders/decoder.ts';
 import { precisionOf } from '../../decoders/quantise-model.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
+import { smoothFeatures } from '../feature-matrix.ts';
 import { columnMoments } from '../normalisation.ts';
 
 /** The base's variance counts as this many seconds of data, so that a few seconds of a slow channel do not blow it up. */
@@ -114,7 +115,9 @@ function moveScores(
   recording: BinnedRecording,
   matches: Int32Array,
 ): { featureMean: Float32Array; featureScale: Float32Array } {
-  const { binCount, binMs, features } = recording;
+  const { binCount, binMs, segments } = recording;
+  // As the decoder gets them, whose z-scores these are.
+  const features = smoothFeatures(recording.features, matches.length, segments, base.features.smoothing);
   const { means, deviations } = columnMoments(features, matches.length, { startBin: 0, endBin: binCount });
   if (deviations.every((deviation) => deviation === 0)) {
     throw new BetzError('CAL_FEATURES_CONSTANT', 'no channel varies in the session', {

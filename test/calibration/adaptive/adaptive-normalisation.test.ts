@@ -75,6 +75,15 @@ describe('adaptive normalisation', () => {
     expect(run(quiet, Float32Array.of(2, 2, 0.5, 0))[0]).toBeCloseTo(1 / Math.sqrt(0.4), 1);
   });
 
+  it('never takes in what is beyond all measure, however long it lasts', () => {
+    const held = make();
+    run(held, featuresOf(500, 7));
+    const before = held.state.slice(0, 2 * CHANNELS);
+    run(held, new Float32Array(2000 * CHANNELS).fill(1e30));
+    expect(held.isHeld).toBe(true);
+    expect(held.state.slice(0, 2 * CHANNELS)).toEqual(before);
+  });
+
   it('holds on artefacts and on what is not finite, and takes in neither', () => {
     const held = make();
     run(held, featuresOf(500, 6));

@@ -120,6 +120,7 @@ describe('a readout that learns', () => {
   it.each([
     ['no truth', new Float32Array(0)],
     ['a truth that is not finite', Float32Array.of(1, Number.NaN)],
+    ['a truth beyond all measure', Float32Array.of(1e10, 0)],
   ])('learns nothing from %s', (_, truth) => {
     const readout = make();
     live(readout, 10, 7, -1);

@@ -187,7 +187,7 @@ describe('the drift reference', () => {
   });
 
   it('divides by nothing that is 0, as float32 too, where blocks do not differ at all', () => {
-    const periodic = Float32Array.from({ length: 3000 * 6 }, (_, i) => (Math.floor(i / 6) + i) % 4);
+    const periodic = Float32Array.from({ length: 3000 * 6 }, (_, i) => (Math.floor(i / 6) + i) % 5);
     const taken = fitDriftReference(periodic, 6, BIN_MS);
     for (const spread of [taken.meanSpread, taken.logVarianceSpread, taken.loadingSpread])
       expect(spread.every((value) => value > 0)).toBe(true);
