@@ -149,6 +149,9 @@ describe('DriftWatch', () => {
     take(tuesday, 1);
     expect(events).toMatchObject([{ isRecalibrationAdvised: true }]);
     expect(watch.status()?.isRecalibrationAdvised).toBe(true);
+    take(tuesday, 0); // rolled back: the reference of a decoder that is gone says nothing of this one
+    expect(events.slice(1)).toMatchObject([{ isRecalibrationAdvised: false, changed: 'decoder' }]);
+    expect(watch.status()).toBeNull();
   });
 });
 

@@ -1,5 +1,7 @@
 /** Calibration inside a running session: the way into service and back, and every way in which it does not get there. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { holdOutBlocks } from '../../src/calibration/session/held-out-blocks.ts';
+import { scoreBlocks } from '../../src/calibration/session/session-scores.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import type { Model } from '../../src/decoders/decoder.ts';
 import { decodeModel } from '../../src/decoders/model-file.ts';
@@ -50,6 +52,27 @@ describe('a live calibration', () => {
     const [before, after] = accuracy.map(({ r2 }) => (r2[0] + r2[1]) / 2);
     expect(before).toBeLessThan(0.2);
     expect(after).toBeGreaterThan(0.5);
+  });
+
+  it('judges a candidate beside the decoder in service as it did decode, which may have adapted', async () => {
+    const [plain, adapting] = await Promise.all([
+      startCalibrated(),
+      startCalibrated({}, { adaptations: ['rls'] }),
+    ]);
+    const inService = await Promise.all(
+      [plain, adapting].map(async (run) => {
+        await expectWhole(run);
+        const records = run.sink.records.slice(0, Math.round((SECONDS * 1000) / binMs));
+        const bins = new LiveBins(BASE, records.length);
+        for (const record of records) bins.take(record);
+        const collected = bins.recording('collected');
+        expect(bins.outputs()).toEqual(Float32Array.from(records.flatMap(({ output }) => [...output])));
+        return scoreBlocks(collected, bins.outputs(), holdOutBlocks(collected).heldOut).metrics.r2Mean;
+      }),
+    );
+    const [gain, gainOverAdapted] = [plain, adapting].map((run) => run.calibration.account().verdict!.gain);
+    expect(inService[1]).toBeGreaterThan(inService[0] + 0.1);
+    expect(gain - gainOverAdapted).toBeCloseTo(inService[1] - inService[0], 6);
   });
 
   it('proposes, and follows what the person decides: into service and back', async () => {

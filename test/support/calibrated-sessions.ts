@@ -1,5 +1,6 @@
 /** Real sessions, short ones, whose decoder is calibrated while they run. */
 import { expect } from 'vitest';
+import type { Adaptation } from '../../src/calibration/adaptive/adaptations.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
 import { LiveCalibration } from '../../src/runtime/live-calibration.ts';
@@ -31,11 +32,12 @@ export interface RunSettings {
   data?: BinnedRecording;
   /** Instead of a replay. */
   source?: SourceWorkerData;
+  adaptations?: readonly Adaptation[];
 }
 
 export async function startCalibrated(
   options: Partial<LiveCalibrationOptions> = {},
-  { data = RECORDING, source }: RunSettings = {},
+  { data = RECORDING, source, adaptations = [] }: RunSettings = {},
 ): Promise<CalibratedRun> {
   const { base = BASE } = options;
   const calibration = new LiveCalibration({
@@ -46,6 +48,7 @@ export async function startCalibrated(
   const session = await Session.start({
     source: source ?? { kind: 'replay', config: { recording: data, speed: 'max' } },
     modelBytes: encodeModel(base),
+    adaptations,
     sinks: [sink, calibration],
   });
   calibration.attach(session);

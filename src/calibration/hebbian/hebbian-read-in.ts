@@ -41,7 +41,7 @@ const WORSE_MARGIN = 0.05;
 const SCALE_MAX = 2;
 /** In deviations of the latent. */
 const SHIFT_MAX = 2;
-const EXTRA = { restingBins: 0, sinceRollbackBins: 1, rollbackCount: 2, adaptedBins: 3, count: 4 } as const;
+const EXTRA = { restingBins: 0, sinceRollbackBins: 1, adaptedBins: 2, count: 3 } as const;
 /** Once in so many bins of adaptation the latents are compared with those of the calibrated read-in. */
 const CHECK_BINS = 32;
 
@@ -226,10 +226,6 @@ export class HebbianReadIn {
     return (Math.sqrt(squares) * this.options.distanceMax) / this.radius[0];
   }
 
-  rollbackCount(): number {
-    return this.extra[EXTRA.rollbackCount];
-  }
-
   private observe(scores: Float32Array): void {
     const { smoothed, units, plain, lengths, bias, shares, smoothing } = this;
     for (let c = 0; c < smoothed.length; c++) {
@@ -280,7 +276,6 @@ export class HebbianReadIn {
     this.covariance.set(this.calibratedCovariance);
     extra[EXTRA.restingBins] = Math.round(options.coolDownS * binsPerS);
     extra[EXTRA.sinceRollbackBins] = 0;
-    extra[EXTRA.rollbackCount]++;
   }
 }
 
