@@ -1,10 +1,12 @@
 /**
  * How well each method brings a pretrained decoder to a new session, by the seconds of data that it gets: R2 on a later part of
- * the session, which no method has seen, and the seconds that the fit takes.
+ * the session, which no method has seen, and the seconds that the fit takes; and the R2 of whoever follows the verdict, which may
+ * say to keep the decoder that there was.
  */
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { pretrain } from '../calibration/session/pretrain.ts';
+import { verdictOf } from '../calibration/session/report-verdict.ts';
 import { ridgeBaseline } from '../calibration/session/ridge-baseline.ts';
 import { decodeSession, scoreBlocks } from '../calibration/session/session-scores.ts';
 import type { CalibrationHost } from '../calibration/calibrate.ts';
@@ -31,6 +33,8 @@ export interface CalibrationBenchRow {
   /** Of data; 0 with 'none'. */
   seconds: number;
   r2: number;
+  /** Of what is in service after the verdict: the candidate or the base. */
+  decidedR2: number;
   fitSeconds: number;
 }
 
@@ -49,26 +53,33 @@ export async function benchCalibration(
   );
   const rows: CalibrationBenchRow[] = [];
   for (const { name: data, session, test } of sessions) {
-    const push = (
-      method: CalibrationBenchRow['method'],
-      seconds: number,
-      model: Model,
-      fitSeconds: number,
-    ): void => {
-      rows.push({ decoder, data, seed, method, seconds, r2: scoreOn(model, test, host), fitSeconds });
-    };
-    push('none', 0, base, trainSeconds);
+    const baseR2 = scoreOn(base, test, host);
+    const common = { decoder, data, seed };
+    rows.push({
+      ...common,
+      method: 'none',
+      seconds: 0,
+      r2: baseR2,
+      decidedR2: baseR2,
+      fitSeconds: trainSeconds,
+    });
     const wholeS = (session.binCount * session.binMs) / 1000;
-    for (const seconds of [...secondsList, wholeS]) {
+    for (const seconds of new Set([...secondsList, wholeS])) {
       const recording = firstSeconds(session, seconds);
       onProgress(`${decoder}, seed ${seed}: ${data}, ${seconds.toFixed(0)} s`);
-      push('ridge', seconds, await ridgeBaseline(recording, recording.segments, host), Number.NaN);
+      const ridgeR2 = scoreOn(await ridgeBaseline(recording, recording.segments, host), test, host);
+      const untimed = { decidedR2: Number.NaN, fitSeconds: Number.NaN };
+      rows.push({ ...common, method: 'ridge', seconds, r2: ridgeR2, ...untimed });
       for (const method of seconds === wholeS && !secondsList.includes(wholeS)
         ? (['full'] as const)
         : methods) {
-        const { candidate, tried } = await calibrateSession(base, recording, { method, seed }, host);
+        const result = await calibrateSession(base, recording, { method, seed }, host);
+        const { candidate, tried, inService, baseline } = result;
+        const { decision } = verdictOf(candidate.scores, inService, baseline);
+        const r2 = scoreOn(candidate.model, test, host);
+        const decidedR2 = decision === 'use' || decision === 'useWithCare' ? r2 : baseR2;
         const fitSeconds = tried.reduce((sum, each) => sum + each.fitSeconds, 0);
-        push(method, seconds, candidate.model, fitSeconds);
+        rows.push({ ...common, method, seconds, r2, decidedR2, fitSeconds });
       }
     }
   }

@@ -8,6 +8,7 @@ import { decodeRange } from '../calibration/decode-range.ts';
 import { DriftMonitor } from '../calibration/drift/drift-monitor.ts';
 import type { DriftReason } from '../calibration/drift/drift-monitor.ts';
 import { fitDriftReference } from '../calibration/drift/drift-reference.ts';
+import { isWatched } from '../calibration/drift/model-drift.ts';
 import { decodingMetrics } from '../calibration/metrics.ts';
 import { splitBins } from '../calibration/splits.ts';
 import type { BinRange } from '../calibration/splits.ts';
@@ -15,6 +16,7 @@ import { clipSegments } from '../calibration/training-windows.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
+import { lagBehaviour, laggedBins } from '../recording/neural-lag.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { pearson, spearman } from './correlation.ts';
 
@@ -37,20 +39,33 @@ export interface RecordingDrift {
   targetName: string;
   referenceS: number;
   threshold: number;
+  /** Whether sessions would watch by this reference, or have too few channels for that. */
+  isWatched: boolean;
   blocks: DriftBlock[];
   spearman: number;
   pearson: number;
 }
 
-/** @param options.referenceShare of the recording's bins, from its start; @param options.isScored bins that R2 is taken over */
+export interface RecordingDriftOptions {
+  /** Of the recording's bins, from its start. */
+  referenceShare: number;
+  blockS: number;
+  /** What R2 is taken over: bins of the behaviour. Default: all. */
+  isScored?: (bin: number) => boolean;
+  /** The decoder is fitted and scored on the behaviour so much later; the index is over all bins anyway. Default 0. */
+  lagMs?: number;
+}
+
+/** @throws BetzError LOG_LAG_TOO_LONG, CAL_DRIFT_REFERENCE_SHORT, CAL_FEATURES_CONSTANT, and those of the fit of the decoder */
 export function driftOfRecording(
   recording: BinnedRecording,
-  options: { referenceShare: number; blockS: number; isScored?: (bin: number) => boolean },
+  { referenceShare, blockS, isScored = (): boolean => true, lagMs = 0 }: RecordingDriftOptions,
 ): RecordingDrift {
   const { binMs, binCount, channels, features, target } = recording;
   const channelCount = channels.length;
-  const referenceBins = Math.floor(binCount * options.referenceShare);
-  const model = ridgeModel(recording, { startBin: 0, endBin: referenceBins });
+  const referenceBins = Math.floor(binCount * referenceShare);
+  const paired: PairedBehaviour = { ...lagBehaviour(recording, lagMs), from: laggedBins(recording, lagMs) };
+  const model = ridgeModel(paired, referenceBins);
   const kind = findDecoderKind('wiener');
   const decoder = kind.createDecoder(model, loadKernels());
   const adaptive = new AdaptiveDecoder(model, kind, loadKernels());
@@ -72,7 +87,7 @@ export function driftOfRecording(
     binMs,
   );
   const monitor = new DriftMonitor(reference);
-  const blockBins = Math.max(1, Math.round((options.blockS * 1000) / binMs));
+  const blockBins = Math.max(1, Math.round((blockS * 1000) / binMs));
   const blocks: DriftBlock[] = [];
   for (let startBin = referenceBins; startBin + blockBins <= binCount; startBin += blockBins) {
     const range = { startBin, endBin: startBin + blockBins };
@@ -81,12 +96,7 @@ export function driftOfRecording(
     }
     const { index, isRecalibrationAdvised, reasons, lostChannels } = monitor.report();
     const r2Of = (by: Parameters<typeof decodeRange>[0]): number =>
-      scoreBins(
-        target,
-        decodeRange(by, model, recording, range),
-        range,
-        options.isScored ?? ((): boolean => true),
-      );
+      scoreBins(paired, decodeRange(by, model, recording, range), range, isScored);
     blocks.push({
       startS: (startBin * binMs) / 1000,
       endS: (range.endBin * binMs) / 1000,
@@ -105,6 +115,7 @@ export function driftOfRecording(
     targetName: target.name,
     referenceS: (referenceBins * binMs) / 1000,
     threshold: monitor.threshold,
+    isWatched: isWatched(reference),
     blocks,
     spearman: spearman(index, r2),
     pearson: pearson(index, r2),
@@ -114,15 +125,21 @@ export function driftOfRecording(
 /** Labels are not shown to the adaptation. */
 const UNKNOWN = new Float32Array(0);
 
-function ridgeModel(recording: BinnedRecording, range: BinRange): Model {
-  const { channels, target, binMs } = recording;
-  const dimensionCount = target.labels.length;
+/** The bins that have behaviour, and where in the recording they come from. */
+interface PairedBehaviour extends BinnedRecording {
+  from: ReturnType<typeof laggedBins>;
+}
+
+/** @param referenceBins of the recording: it learns from the first 80 % of what they are paired with */
+function ridgeModel(paired: PairedBehaviour, referenceBins: number): Model {
+  const { channels, target, binMs, from } = paired;
+  const binCount = from.features.filter((bin) => bin < referenceBins).length;
   const part: BinnedRecording = {
-    ...recording,
-    binCount: range.endBin,
-    features: recording.features.subarray(0, range.endBin * channels.length),
-    target: { ...target, values: target.values.subarray(0, range.endBin * dimensionCount) },
-    segments: clipSegments(recording.segments, range),
+    ...paired,
+    binCount,
+    features: paired.features.subarray(0, binCount * channels.length),
+    target: { ...target, values: target.values.subarray(0, binCount * target.labels.length) },
+    segments: clipSegments(paired.segments, { startBin: 0, endBin: binCount }),
   };
   const { smoothing, ...fitted } = fitWiener(part, splitBins(part.binCount)).model;
   return {
@@ -135,20 +152,26 @@ function ridgeModel(recording: BinnedRecording, range: BinRange): Model {
   };
 }
 
+/** @param outputs of the recording's bins in the range */
 function scoreBins(
-  target: BinnedRecording['target'],
+  { target, from }: PairedBehaviour,
   outputs: Float32Array,
   range: BinRange,
   isScored: (bin: number) => boolean,
 ): number {
   const width = target.labels.length;
-  const bins: number[] = [];
-  for (let bin = range.startBin; bin < range.endBin; bin++) if (isScored(bin)) bins.push(bin);
-  const pick = (values: Float32Array, firstBin: number): Float32Array =>
-    Float32Array.from({ length: bins.length * width }, (_, i) => {
-      const bin = bins[Math.floor(i / width)] - firstBin;
-      return values[bin * width + (i % width)];
+  const rows: number[] = [];
+  from.features.forEach((bin, row) => {
+    if (bin >= range.startBin && bin < range.endBin && isScored(from.behaviour[row])) rows.push(row);
+  });
+  const pick = (values: Float32Array, places: readonly number[]): Float32Array =>
+    Float32Array.from({ length: places.length * width }, (_, i) => {
+      return values[places[Math.floor(i / width)] * width + (i % width)];
     });
-  const picked = { ...target, values: pick(target.values, 0) };
-  return decodingMetrics(picked, pick(outputs, range.startBin), { startBin: 0, endBin: bins.length }).r2Mean;
+  const picked = { ...target, values: pick(target.values, rows) };
+  const decoded = pick(
+    outputs,
+    rows.map((row) => from.features[row] - range.startBin),
+  );
+  return decodingMetrics(picked, decoded, { startBin: 0, endBin: rows.length }).r2Mean;
 }

@@ -11,6 +11,7 @@ import type { CalibrationHost } from '../calibration/calibrate.ts';
 import { DriftMonitor } from '../calibration/drift/drift-monitor.ts';
 import type { DriftReason } from '../calibration/drift/drift-monitor.ts';
 import { fitDriftReference } from '../calibration/drift/drift-reference.ts';
+import { isWatched } from '../calibration/drift/model-drift.ts';
 import { fitReadInStatistics } from '../calibration/hebbian/read-in-statistics.ts';
 import { smoothFeatures } from '../calibration/feature-matrix.ts';
 import { decodingMetrics } from '../calibration/metrics.ts';
@@ -98,6 +99,8 @@ interface Correlations {
 
 export interface DriftBench {
   rows: DriftRow[];
+  /** Whether sessions would watch by these references, or have too few channels for that. */
+  isWatched: boolean;
   /** Of the index with the R2 of a decoder that does not adapt, over days (day 0 included), per seed and drift of all kinds. */
   correlations: { seed: number; wiener: Correlations; gru: Correlations }[];
   sameDay: { stretchCount: number; alarmCount: number; indexMin: number; indexMax: number };
@@ -107,6 +110,7 @@ export interface DriftBench {
 
 export async function benchDrift(options: DriftBenchOptions, host: CalibrationHost): Promise<DriftBench> {
   const rows: DriftRow[] = [];
+  let isWatchedByAll = true;
   const sameDay = { stretchCount: 0, alarmCount: 0, indexMin: Infinity, indexMax: 0 };
   for (const seed of options.seeds) {
     options.onProgress(`seed ${seed}: calibrating on day 0`);
@@ -115,6 +119,7 @@ export async function benchDrift(options: DriftBenchOptions, host: CalibrationHo
     const calibration = simulateRecording(array, calibrationS, BIN_MS);
     const subjects = await driftSubjects(calibration, seed, hiddenCount, host);
     const reference = fitDriftReference(calibration.features, channelCount, BIN_MS);
+    isWatchedByAll &&= isWatched(reference);
     for (let i = 0; i < options.sameDayCount; i++) {
       const frame = Math.ceil((calibrationS + i * testS) * 1000);
       const { index, hasCried } = watch(simulateRecording(array, testS, BIN_MS, frame), reference);
@@ -146,7 +151,13 @@ export async function benchDrift(options: DriftBenchOptions, host: CalibrationHo
       }
     }
   }
-  return { rows, correlations: correlationsOf(rows), sameDay, reasons: reasonsOf(rows) };
+  return {
+    rows,
+    isWatched: isWatchedByAll,
+    correlations: correlationsOf(rows),
+    sameDay,
+    reasons: reasonsOf(rows),
+  };
 }
 
 /** @returns the monitor after the data, its last index, and whether it has advised anything on the way */

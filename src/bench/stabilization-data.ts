@@ -2,6 +2,7 @@
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording, ChannelInfo, Recording, Segment, Trial } from '../core/recording.ts';
 import { binRecording } from '../recording/bin-recording.ts';
+import { lagBehaviour, laggedBins } from '../recording/neural-lag.ts';
 import { applyInstability } from '../recording/recorded-instability.ts';
 import type { RecordedInstability } from '../recording/recorded-instability.ts';
 
@@ -35,13 +36,15 @@ const CALIBRATION_SHARE = 0.7;
 /**
  * The channels are those that the decoder used in the experiment. The others, which it could have used, stayed as they were,
  * and with them the task would be easier than it was.
+ * @param lagMs what has labels is paired with the behaviour so much later; no trial is left without a bin
  * @param newDay what of the stabilisation trials there is to align from: 'newest', those just before the evaluation, or 'oldest'
- * @throws BetzError LOG_TARGET_UNKNOWN, LOG_TRIALS_MISSING
+ * @throws BetzError LOG_TARGET_UNKNOWN, LOG_TRIALS_MISSING, LOG_LAG_TOO_LONG
  */
 export function stabilizationData(
   recording: Recording,
   instability: RecordedInstability,
   newDay: NewDayAmount,
+  lagMs = 0,
 ): StabilizationData {
   const before = binRecording(recording, { targetName: TARGET_NAME });
   const labels = before.channels.map(({ label }) => label);
@@ -52,9 +55,15 @@ export function stabilizationData(
     takeTrials(binned, trials, instability.channels);
   return {
     channelLabels: instability.channels,
-    calibration: take(before, baseline.slice(0, Math.floor(baseline.length * CALIBRATION_SHARE))),
+    calibration: lagTrials(
+      take(before, baseline.slice(0, Math.floor(baseline.length * CALIBRATION_SHARE))),
+      lagMs,
+    ),
     newDay: take(after, someTrials(trialsOf(recording, 'stabilization'), newDay)),
-    evaluation: { before: take(before, evaluation), after: take(after, evaluation) },
+    evaluation: {
+      before: lagTrials(take(before, evaluation), lagMs),
+      after: lagTrials(take(after, evaluation), lagMs),
+    },
   };
 }
 
@@ -125,6 +134,19 @@ function takeTrials(
       },
     },
     movement,
+  };
+}
+
+/** Movement is that of the behaviour, and begins so much earlier in the features. */
+function lagTrials({ binned, movement }: TrialSet, lagMs: number): TrialSet {
+  const lagged = lagBehaviour(binned, lagMs);
+  const { behaviour } = laggedBins(binned, lagMs);
+  return {
+    binned: lagged,
+    movement: lagged.segments.map(({ startBin, endBin }, trial) => {
+      const own = behaviour.subarray(startBin, endBin);
+      return { startBin: startBin + own.filter((bin) => bin < movement[trial].startBin).length, endBin };
+    }),
   };
 }
 

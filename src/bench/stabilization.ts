@@ -38,6 +38,8 @@ export interface StabilizationBenchOptions {
   newDaySeconds: readonly number[];
   /** Which of it: the trials just before those of evaluation, or the first after the instability began. */
   newDayPart: NewDayAmount['part'];
+  /** Bins are paired with the behaviour so much later. Default 0. */
+  lagMs?: number;
   host: CalibrationHost;
   onProgress?: (line: string) => void;
 }
@@ -59,11 +61,11 @@ export interface StabilizationRow {
 
 const NS_PER_S = 1e9;
 
-/** @throws BetzError LOG_TRIALS_MISSING, LOG_TARGET_UNKNOWN, DEC_KIND_UNKNOWN, DEC_CONFIG_INVALID, CAL_* */
+/** @throws BetzError LOG_TRIALS_MISSING, LOG_TARGET_UNKNOWN, LOG_LAG_TOO_LONG, DEC_KIND_UNKNOWN, DEC_CONFIG_INVALID, CAL_* */
 export async function benchStabilization(options: StabilizationBenchOptions): Promise<StabilizationRow[]> {
   const { recording, instability, decoders, seeds, newDaySeconds, newDayPart: part, host } = options;
   const amounts = newDaySeconds.map((seconds) =>
-    stabilizationData(recording, instability, { seconds, part }),
+    stabilizationData(recording, instability, { seconds, part }, options.lagMs),
   );
   const rows: StabilizationRow[] = [];
   for (const decoder of decoders) {

@@ -8,6 +8,7 @@ import { fitReference, latentsOf, unlabelledCounts } from './stabilize.ts';
 import type { StabilizerReference } from './stabilize.ts';
 import { modelOfLatents } from './stabilize-model.ts';
 import type { BinRange } from './splits.ts';
+import type { Steps } from './steps.ts';
 
 export interface LatentTask {
   /** The same recording, its channels being the latents. */
@@ -17,15 +18,16 @@ export interface LatentTask {
 }
 
 /**
+ * In steps of a part of a second.
  * @param range the bins that factors are found in
  * @throws BetzError CAL_METHOD_UNSUPPORTED, CAL_STABILIZE_*, CAL_FEATURES_CONSTANT
  */
-export function latentTask(
+export function* latentTask(
   recording: BinnedRecording,
   range: BinRange,
   kindName: string,
   options: { latentCount: number; seed: number },
-): LatentTask {
+): Steps<LatentTask> {
   if (findDecoderKind(kindName).ends === undefined) {
     throw new BetzError('CAL_METHOD_UNSUPPORTED', `a '${kindName}' decoder has no read-in for latents`, {
       value: kindName,
@@ -33,9 +35,12 @@ export function latentTask(
     });
   }
   const day = unlabelledCounts(recording, range);
+  yield;
   const reference = fitReference(day, options);
+  yield;
+  const latents = latentRecording(recording, reference);
   return {
-    latents: latentRecording(recording, reference),
+    latents,
     toChannels: (model) => withReadInStatistics(modelOfLatents(model, reference, day.counts), day.counts),
   };
 }

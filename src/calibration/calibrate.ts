@@ -15,6 +15,7 @@ import { wienerSteps } from './closed-form-wiener.ts';
 import { decodeRange } from './decode-range.ts';
 import { latentTask } from './calibrate-latents.ts';
 import { withDriftReference } from './drift/model-drift.ts';
+import { learnedData } from './learned-data.ts';
 import { layoutParameters } from './step-plan.ts';
 import { decodingMetrics } from './metrics.ts';
 import type { DecodingMetrics } from './metrics.ts';
@@ -70,7 +71,9 @@ export async function calibrate(
 ): Promise<Calibration> {
   const splits = splitBins(recording.binCount);
   const calibration = await calibrateModel(recording, splits, options, host);
-  return { ...calibration, model: withDriftReference(calibration.model, recording, splits.fit) };
+  const model = withDriftReference(calibration.model, recording, splits.fit);
+  const provenance = { ...model.provenance, ...learnedData([recording], splits.fit.endBin) };
+  return { ...calibration, model: { ...model, provenance } };
 }
 
 async function calibrateModel(
@@ -85,7 +88,10 @@ async function calibrateModel(
     const day = unlabelledCounts(recording, splits.fit);
     return { ...calibration, model: withReference(calibration.model, day, seed) };
   }
-  const { latents, toChannels } = latentTask(recording, splits.fit, options.kind, { latentCount, seed });
+  const { latents, toChannels } = await inTurns(
+    latentTask(recording, splits.fit, options.kind, { latentCount, seed }),
+    () => host.yieldToHost(),
+  );
   // Of the channels: the latents' own would flatter the decoder.
   const baseline = options.baseline ?? (await ridgeBaseline(recording, splits, host));
   const calibration = await calibrateChannels(latents, splits, { ...options, baseline }, host);

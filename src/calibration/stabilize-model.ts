@@ -17,34 +17,6 @@ import type { Stabilization, StabilizeOptions, StabilizerReference, UnlabelledCo
 type ChannelNormalisation = Pick<Normalisation, 'featureMean' | 'featureScale'>;
 
 /**
- * The map from normalised channels to latents: beta (y - d) with y = z / scale + mean, where z is 0 for a channel whose
- * scale is 0 (y is then its mean, as far as the decoder can tell).
- */
-export function latentReadIn(
-  factors: FactorModel,
-  { featureMean, featureScale }: ChannelNormalisation,
-): ReadIn {
-  const { latentCount, means } = factors;
-  const channelCount = means.length;
-  const beta = latentProjection(factors);
-  const weight = new Float32Array(latentCount * channelCount);
-  const bias = new Float32Array(latentCount);
-  for (let l = 0; l < latentCount; l++) {
-    let offset = 0;
-    for (let i = 0; i < channelCount; i++) {
-      if (featureScale[i] === 0) continue;
-      weight[l * channelCount + i] = beta[l * channelCount + i] / featureScale[i];
-      offset += beta[l * channelCount + i] * (featureMean[i] - means[i]);
-    }
-    bias[l] = offset;
-  }
-  return {
-    weight: { shape: [latentCount, channelCount], data: weight },
-    bias: { shape: [latentCount], data: bias },
-  };
-}
-
-/**
  * A model of the reference's channels from one that decodes its latents as if they were channels. The latents' normalisation
  * goes into the core's first map, so that the read-in of any day is that of its factors alone.
  */
@@ -62,6 +34,7 @@ export function modelOfLatents(model: Model, reference: StabilizerReference, cou
   const { weight, bias } = ends.input;
   const first = composeReadIn(model.tensors[weight], model.tensors[bias].data, scaling);
   const channels = channelNormalisation(counts, reference.channelLabels.length);
+  const readIn = latentReadIn(factors, channels);
   return {
     ...model,
     shape: { ...model.shape, inputCount: reference.channelLabels.length },
@@ -72,8 +45,8 @@ export function modelOfLatents(model: Model, reference: StabilizerReference, cou
     },
     normalisation: { ...channels, outputMean, outputScale },
     features: { ...model.features, channelLabels: reference.channelLabels },
-    readIn: latentReadIn(factors, channels),
-    stabilizer: toStabilizer(factors, fromCounts(latentReadIn(factors, channels), channels)),
+    readIn,
+    stabilizer: toStabilizer(factors, fromCounts(readIn, channels)),
   };
 }
 
@@ -105,6 +78,31 @@ export function withReference(model: Model, day: UnlabelledCounts, seed: number)
     if (cause instanceof BetzError) return rest;
     throw cause;
   }
+}
+
+/**
+ * The map from normalised channels to latents: beta (y - d) with y = z / scale + mean, where z is 0 for a channel whose
+ * scale is 0 (y is then its mean, as far as the decoder can tell).
+ */
+function latentReadIn(factors: FactorModel, { featureMean, featureScale }: ChannelNormalisation): ReadIn {
+  const { latentCount, means } = factors;
+  const channelCount = means.length;
+  const beta = latentProjection(factors);
+  const weight = new Float32Array(latentCount * channelCount);
+  const bias = new Float32Array(latentCount);
+  for (let l = 0; l < latentCount; l++) {
+    let offset = 0;
+    for (let i = 0; i < channelCount; i++) {
+      if (featureScale[i] === 0) continue;
+      weight[l * channelCount + i] = beta[l * channelCount + i] / featureScale[i];
+      offset += beta[l * channelCount + i] * (featureMean[i] - means[i]);
+    }
+    bias[l] = offset;
+  }
+  return {
+    weight: { shape: [latentCount, channelCount], data: weight },
+    bias: { shape: [latentCount], data: bias },
+  };
 }
 
 /** The read-in of raw counts y in place of normalised ones, z = S (y - mean). */
@@ -166,7 +164,7 @@ function composed(map: ReadIn, first: ReadIn): ReadIn {
  * What a model keeps of its day of calibration.
  * @throws BetzError CAL_STABILIZE_REFERENCE where it keeps nothing
  */
-function stabilizerOf({ stabilizer, kind }: Model): Stabilizer {
+export function expectStabilizer({ stabilizer, kind }: Model): Stabilizer {
   if (stabilizer !== undefined) return stabilizer;
   throw new BetzError('CAL_STABILIZE_REFERENCE', `this '${kind}' model keeps no latents to align to`, {
     value: kind,
@@ -198,7 +196,7 @@ export function stabilizeModel(
   day: UnlabelledCounts,
   options: StabilizeOptions = {},
 ): { model: Model; stabilization: Stabilization } {
-  const { means, loadings, privateVariances, toCore } = stabilizerOf(model);
+  const { means, loadings, privateVariances, toCore } = expectStabilizer(model);
   const { featureMean, featureScale } = model.normalisation;
   // What the decoder cannot see must not be what the latents are told by.
   const width = day.channelLabels.length;

@@ -108,6 +108,7 @@ async function runBench(options: CalibrationBenchOptions): Promise<void> {
   }
   const lines = [
     `R2 on a later part of the session: median over ${options.seeds} seeds (lowest to highest), and the median seconds of the fit.`,
+    'After the verdict: median R2 of what is in service when its advice is followed, the new decoder or the one there was.',
     machineLine(machine),
     '',
     ...tableLines([HEAD, ...summarise(rows)]),
@@ -121,7 +122,17 @@ function sessionsOf(options: CalibrationBenchOptions, seed: number): Calibration
   return newDays.map((newDay) => simulatedBenchData(seed, { ...options, newDay }));
 }
 
-const HEAD = ['decoder', 'session', 'method', 'data, s', 'R2', 'lowest', 'highest', 'fit, s'];
+const HEAD = [
+  'decoder',
+  'session',
+  'method',
+  'data, s',
+  'R2',
+  'lowest',
+  'highest',
+  'after the verdict',
+  'fit, s',
+];
 
 /** One line for each decoder, session, method and amount of data. */
 function summarise(rows: readonly CalibrationBenchRow[]): string[][] {
@@ -133,6 +144,7 @@ function summarise(rows: readonly CalibrationBenchRow[]): string[][] {
   return [...groups.values()].map((group) => {
     const [{ decoder, data, method, seconds }] = group;
     const r2 = group.map((row) => row.r2);
+    const decidedR2 = median(group.map((row) => row.decidedR2));
     const fitSeconds = median(group.map((row) => row.fitSeconds));
     return [
       decoder,
@@ -142,6 +154,7 @@ function summarise(rows: readonly CalibrationBenchRow[]): string[][] {
       median(r2).toFixed(3),
       Math.min(...r2).toFixed(3),
       Math.max(...r2).toFixed(3),
+      method === 'ridge' ? '-' : decidedR2.toFixed(3),
       method === 'ridge' ? '-' : fitSeconds.toFixed(2),
     ];
   });

@@ -5,6 +5,7 @@ import type { DriftBench, DriftKind, DriftRow, DriftScores } from '../bench/drif
 import { driftRecordingData, hasInstability } from '../bench/drift-recording-data.ts';
 import { driftOfRecording } from '../bench/drift-recording.ts';
 import type { RecordingDrift } from '../bench/drift-recording.ts';
+import { DRIFT_CHANNELS_MIN } from '../calibration/drift/model-drift.ts';
 import { describeMachine, machineLine } from '../bench/machine.ts';
 import { createCalibrationHost } from '../host/calibration-host.ts';
 import { openRecording } from '../recording/open-recording.ts';
@@ -14,6 +15,7 @@ import {
   namesParser,
   parseCount,
   parseFraction,
+  parseMilliseconds,
   parsePositive,
   parsePositiveInteger,
   parsePositiveIntegers,
@@ -31,6 +33,7 @@ interface DriftOptions {
   threads?: number;
   recording?: string;
   target?: string;
+  lagMs?: number;
   referenceShare: number;
   blockSeconds: number;
   json?: true;
@@ -61,6 +64,11 @@ export function benchDriftCommand(): Command {
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--recording <file>', 'a real recording instead: index and R2 block by block in time')
     .option('--target <name>', 'behaviour that the ridge decoder of the recording is fitted to')
+    .option(
+      '--lag-ms <ms>',
+      'recording: neural activity leads: pair each bin with the behaviour so much later (default: 0)',
+      parseMilliseconds,
+    )
     .option('--reference-share <share>', 'first part of the recording, the reference', parseFraction, 0.25)
     .option('--block-seconds <s>', 'length of a block of the recording', parsePositive, 60)
     .option('--json', 'print one JSON object on stdout')
@@ -81,7 +89,11 @@ async function runDrift(options: DriftOptions): Promise<void> {
   const machine = describeMachine();
   if (options.recording !== undefined) {
     const result = openDrift(options.recording, options);
-    print(options, { machine, options, result }, [machineLine(machine), ...recordingLines(result)]);
+    print(options, { machine, options, result }, [
+      machineLine(machine),
+      ...watchedLines(result),
+      ...recordingLines(result),
+    ]);
     return;
   }
   const result = await benchDrift(
@@ -98,7 +110,18 @@ async function runDrift(options: DriftOptions): Promise<void> {
     },
     createCalibrationHost(options.threads),
   );
-  print(options, { machine, options, ...result }, [machineLine(machine), ...simulatorLines(options, result)]);
+  print(options, { machine, options, ...result }, [
+    machineLine(machine),
+    ...watchedLines(result),
+    ...simulatorLines(options, result),
+  ]);
+}
+
+function watchedLines({ isWatched }: { isWatched: boolean }): string[] {
+  if (isWatched) return [];
+  return [
+    `fewer than ${DRIFT_CHANNELS_MIN} channels vary: no session would watch by such a reference, and none of its advice would be given`,
+  ];
 }
 
 function print(options: DriftOptions, report: object, lines: readonly string[]): void {
@@ -109,8 +132,8 @@ function openDrift(path: string, options: DriftOptions): RecordingDrift {
   const recording = openRecording(path);
   const instability = hasInstability(recording) ? openRecordedInstability(path) : undefined;
   const { binned, isScored } = driftRecordingData(recording, options.target, instability);
-  const { referenceShare, blockSeconds } = options;
-  return driftOfRecording(binned, { referenceShare, blockS: blockSeconds, isScored });
+  const { referenceShare, blockSeconds, lagMs = 0 } = options;
+  return driftOfRecording(binned, { referenceShare, blockS: blockSeconds, isScored, lagMs });
 }
 
 function recordingLines(result: RecordingDrift): string[] {
@@ -155,7 +178,9 @@ function simulatorLines(
       ]),
     ]),
     '',
-    `same day: ${sameDay.alarmCount} false alarms in ${sameDay.stretchCount} stretches, index ${sameDay.indexMin.toFixed(2)} to ${sameDay.indexMax.toFixed(2)}`,
+    sameDay.stretchCount === 0
+      ? 'same day: no more stretches asked for'
+      : `same day: ${sameDay.alarmCount} false alarms in ${sameDay.stretchCount} stretches, index ${sameDay.indexMin.toFixed(2)} to ${sameDay.indexMax.toFixed(2)}`,
     ...reasons.map(
       ({ drift, rowCount, advisedCount, fittingCount }) =>
         `${drift}: advised on ${advisedCount} of ${rowCount} days, the reason fits in ${fittingCount}`,

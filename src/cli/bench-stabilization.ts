@@ -11,6 +11,7 @@ import { tableLines } from './bench-text.ts';
 import {
   namesParser,
   parseCount,
+  parseMilliseconds,
   parsePositive,
   parsePositiveInteger,
   parseSetting,
@@ -23,6 +24,7 @@ interface StabilizationOptions {
   onChannels?: true;
   steps?: number;
   seconds?: number[];
+  lagMs?: number;
   oldest?: true;
   seed: number;
   seeds: number;
@@ -49,6 +51,11 @@ export function benchStabilizationCommand(): Command {
       'train the decoders other than ridge on the channels, as most are, and not on their latents',
     )
     .option('--steps <count>', 'training steps (default: by the amount of data)', parsePositiveInteger)
+    .option(
+      '--lag-ms <ms>',
+      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
+      parseMilliseconds,
+    )
     .option('--seconds <list>', 'how much of the new day to align from (default: all of it)', parseSeconds)
     .option('--oldest', 'align from the first trials after the instability began, not from the newest')
     .option('--seed <number>', 'of factor analysis and training', parseCount, 1)
@@ -85,6 +92,7 @@ async function runStabilization(options: StabilizationOptions): Promise<void> {
     ...(steps === undefined ? {} : { stepCount: steps }),
     seeds: Array.from({ length: options.seeds }, (_, i) => seed + i),
     newDaySeconds: options.seconds ?? [Infinity],
+    ...(options.lagMs === undefined ? {} : { lagMs: options.lagMs }),
     newDayPart: options.oldest === true ? 'oldest' : 'newest',
     host: createCalibrationHost(options.threads),
     onProgress: (line) => process.stderr.write(`fitting ${line}\n`),

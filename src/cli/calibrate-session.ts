@@ -1,27 +1,25 @@
 /** `betz calibrate --model`: a model brought to a new session by a little of its data. */
 import { basename } from 'node:path';
 import { frameAfter } from '../acquisition/simulated/simulate-recording.ts';
-import { describeDrift } from '../calibration/drift/model-drift.ts';
+import { learnedBinCount } from '../calibration/learned-data.ts';
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
 import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
-import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { onlySegments } from '../calibration/session/ridge-baseline.ts';
-import { verdictOf } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
 import { sessionReport } from '../calibration/session/session-report.ts';
 import { clipSegments } from '../calibration/training-windows.ts';
-import type { DecodingMetrics } from '../calibration/metrics.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { createCalibrationHost } from '../host/calibration-host.ts';
 import { assertModelPathWritable, readModelFile, writeModelFile } from '../host/model-store.ts';
 import { assertReportPathWritable, writeReportFile } from '../host/report-store.ts';
 import { version } from '../host/version.ts';
-import { driftReferenceLines } from './drift-text.ts';
+import { sessionReportJson, sessionReportLines } from './calibration-text.ts';
+import type { Later } from './calibration-text.ts';
 import { usageError } from './failure.ts';
+import { freePath } from './free-path.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
-import { namedR2, r2Text } from './metrics-text.ts';
 import { lagOf, openSessionForModel } from './open-data.ts';
 import { startProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
@@ -40,6 +38,7 @@ export interface SessionCommandOptions {
   channels?: number;
   target?: string;
   out?: string;
+  replace?: true;
   report?: string;
   steps?: number;
   rank?: number;
@@ -48,14 +47,11 @@ export interface SessionCommandOptions {
   json?: true;
 }
 
-/** What the candidate is tried on beyond the data that it was made of, where there are any. */
-interface Later {
-  seconds: number;
-  candidate: DecodingMetrics;
-  /** Absent where the decoder in service does not know the session's channels. */
-  inService: DecodingMetrics | undefined;
-}
-
+/** Options that belong to some methods. */
+const METHODS_WITH: Readonly<Record<'rank' | 'steps', readonly SessionMethod[]>> = {
+  rank: ['lora'],
+  steps: ['read-in', 'ends', 'lora', 'full', 'scratch', 'auto'],
+};
 const DEFAULT_SECONDS = 60;
 const SIMULATED_LATER_S = 120;
 /** Less is not worth a score. */
@@ -63,15 +59,17 @@ const LATER_S_MIN = 5;
 
 export async function runSessionCalibration(options: SessionCommandOptions): Promise<void> {
   const { model: modelPath, method = 'auto', json, threads } = options;
+  refuseForeignOptions(options, method);
   const { model: base, hash } = readModelFile(modelPath);
   const { session, later } = openSession(options, base);
-  const out = options.out ?? `${modelPath.replace(/\.safetensors$/, '')}-${method}.safetensors`;
+  const name = `${modelPath.replace(/\.safetensors$/, '')}-${method}`;
+  const out = options.out ?? freePath((suffix) => `${name}${suffix}.safetensors`);
   refuseReplacing(modelPath, out, 'the new model would replace the one in service');
   if (options.recording !== undefined)
     refuseReplacing(options.recording, out, 'the model would replace the recording');
-  assertModelPathWritable(out);
+  assertModelPathWritable(out, options.replace);
   const reportPaths = reportPathsOf(options, out);
-  for (const path of reportPaths) assertReportPathWritable(path);
+  for (const path of reportPaths) assertReportPathWritable(path, options.replace === true);
   const interrupt = listenForInterrupt('stopping; no model will be written');
   const host = createCalibrationHost(threads);
   let progress: Progress | undefined;
@@ -116,7 +114,7 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       baseSha256: hash,
     });
     // First: a report that cannot be written does not cost the model.
-    writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
+    const { previous } = writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
     if (reportPaths.length > 0) {
       const content = sessionReport(base, session, calibration, {
         seed: options.seed,
@@ -126,10 +124,12 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
       writeReportFile(reportPaths[0], reportPage(content));
       writeReportFile(reportPaths[1], `${JSON.stringify(content, undefined, 1)}\n`);
     }
-    const rest = later === undefined ? undefined : scoreLater(base, candidate.model, later);
-    const results = { base, session, calibration, rest, out };
+    const rest = later === undefined ? undefined : scoreLater(base, candidate.model, session, later);
+    const results = { base, session, calibration, rest, out, previous };
     process.stdout.write(
-      json ? `${JSON.stringify(report(results))}\n` : `${reportLines(results).join('\n')}\n`,
+      json
+        ? `${JSON.stringify(sessionReportJson(results))}\n`
+        : `${sessionReportLines(results).join('\n')}\n`,
     );
   } finally {
     progress?.stop();
@@ -138,9 +138,10 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
 }
 
 /** The page and, beside it, the same as JSON. */
-function reportPathsOf({ report: page, recording, model }: SessionCommandOptions, out: string): string[] {
-  if (page === undefined) return [];
-  const paths = [page, `${page.replace(/\.html?$/i, '')}.json`];
+function reportPathsOf({ report: given, recording, model }: SessionCommandOptions, out: string): string[] {
+  if (given === undefined) return [];
+  const stem = given.replace(/\.[^.]+$/, '');
+  const paths = [/\.json$/i.test(given) ? `${stem}.html` : given, `${stem}.json`];
   for (const path of paths) {
     for (const other of [recording, model, out]) {
       if (other !== undefined)
@@ -148,6 +149,25 @@ function reportPathsOf({ report: page, recording, model }: SessionCommandOptions
     }
   }
   return paths;
+}
+
+/** What belongs to some methods, or to recordings, means nothing to others: say so instead of ignoring it. */
+function refuseForeignOptions(
+  { rank, steps, source, target }: SessionCommandOptions,
+  method: SessionMethod,
+): void {
+  const byMethod = { rank, steps };
+  for (const [name, methods] of Object.entries(METHODS_WITH)) {
+    const value = byMethod[name as keyof typeof byMethod];
+    if (value === undefined || methods.includes(method)) continue;
+    throw usageError(
+      `--${name} means nothing to --method ${method}`,
+      value,
+      `Leave it out, or choose a method that has it: ${methods.join(', ')}.`,
+    );
+  }
+  if (target !== undefined && source !== undefined)
+    throw usageError('--target is for --recording', target, 'Leave it out: the array has one behaviour.');
 }
 
 /** The first seconds of the recording or day, and what comes after them. */
@@ -193,74 +213,16 @@ function openSession(
   };
 }
 
-function scoreLater(base: Model, candidate: Model, later: BinnedRecording): Later {
+function scoreLater(base: Model, candidate: Model, session: BinnedRecording, later: BinnedRecording): Later {
   const range = { startBin: 0, endBin: later.binCount };
+  const knownBins = Math.min(learnedBinCount(base, session) - session.binCount, later.binCount);
   const labels = later.channels.map(({ label }) => label).join('\n');
   return {
     seconds: (later.binCount * later.binMs) / 1000,
+    knownSeconds: (Math.max(0, knownBins) * later.binMs) / 1000,
     candidate: scoreModel(candidate, later, range),
     inService: base.features.channelLabels.join('\n') === labels ? scoreModel(base, later, range) : undefined,
   };
-}
-
-interface Results {
-  base: Model;
-  session: BinnedRecording;
-  calibration: SessionCalibration;
-  rest: Later | undefined;
-  out: string;
-}
-
-function report({ base, session, calibration, rest, out }: Results): object {
-  const { labels } = base.output;
-  const { candidate, tried, inService, baseline } = calibration;
-  return {
-    decoder: base.kind,
-    method: candidate.method,
-    session: session.name,
-    seconds: (session.binCount * session.binMs) / 1000,
-    tried: tried.map(({ method, scores, fitSeconds }) => ({
-      method,
-      fitSeconds,
-      heldOutR2: namedR2(labels, scores.metrics),
-    })),
-    heldOutR2: namedR2(labels, candidate.scores.metrics),
-    inServiceR2: namedR2(labels, inService.metrics),
-    baselineR2: namedR2(labels, baseline.metrics),
-    verdict: verdictOf(candidate.scores, inService, baseline),
-    later:
-      rest === undefined
-        ? null
-        : {
-            seconds: rest.seconds,
-            r2: namedR2(labels, rest.candidate),
-            inServiceR2: rest.inService === undefined ? null : namedR2(labels, rest.inService),
-          },
-    drift: describeDrift(candidate.model),
-    out,
-  };
-}
-
-function reportLines({ base, session, calibration, rest, out }: Results): string[] {
-  const { labels, name } = base.output;
-  const { candidate, inService, baseline } = calibration;
-  const seconds = (session.binCount * session.binMs) / 1000;
-  const verdict = verdictOf(candidate.scores, inService, baseline);
-  return [
-    `${base.kind} calibrated by ${candidate.method} on ${seconds.toFixed(0)} s of ${session.name} in ${candidate.fitSeconds.toFixed(1)} s`,
-    `R2 of ${name} on ${verdict.blockCount} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,
-    `the decoder in service there:  ${r2Text(labels, inService.metrics)}`,
-    `ridge baseline there:  ${r2Text(labels, baseline.metrics)}`,
-    ...(rest === undefined
-      ? []
-      : [
-          `on the ${rest.seconds.toFixed(0)} s after:  ${r2Text(labels, rest.candidate)}` +
-            (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
-        ]),
-    verdict.sentence,
-    ...driftReferenceLines(candidate.model),
-    `model written to ${out}`,
-  ];
 }
 
 /** A parser of method names. */

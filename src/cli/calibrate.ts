@@ -15,22 +15,27 @@ import { describeDrift } from '../calibration/drift/model-drift.ts';
 import { DefaultFolder } from './default-folder.ts';
 import { driftReferenceLines } from './drift-text.ts';
 import { usageError } from './failure.ts';
+import { freePath } from './free-path.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { namedR2, r2Text } from './metrics-text.ts';
+import { lagText, namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
 import {
+  LAG_HELP,
   parseCount,
   parseMilliseconds,
   parsePositive,
   parsePositiveInteger,
+  parseReportPath,
   parseSetting,
 } from './option-parsers.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
+import type { OutputFiles } from './refuse-replacing.ts';
 
 interface CalibrateOptions {
   recording: string;
   decoder?: string;
   out?: string;
+  replace?: true;
   target?: string;
   binMs?: number;
   lagMs?: number;
@@ -65,17 +70,15 @@ export function calibrateCommand(): Command {
     .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
     .option(
       '--report <file>',
-      'with --model: a page about the calibration, HTML, and the same as JSON beside it',
+      'with --model: a page about the calibration, .html, and the same as .json beside it',
+      parseReportPath,
     )
     .option('--rank <count>', 'with --method lora: rank of the changes (default: 4)', parsePositiveInteger)
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
+    .option('--replace', REPLACE_HELP)
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recording's own)", parsePositive)
-    .option(
-      '--lag-ms <ms>',
-      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
-      parseMilliseconds,
-    )
+    .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option(
       '--set <name=value>',
       'a setting of the decoder, as docs/decoders.md lists them; may be repeated',
@@ -145,12 +148,12 @@ async function runNewCalibration(options: CalibrateOptions): Promise<void> {
   refuseForeignOptions(options, findDecoderKind(decoder));
   const recording = openBinnedRecording(path, options);
   const folder = options.out === undefined ? new DefaultFolder('models') : undefined;
-  const out =
-    options.out ?? join('models', `${basename(path).replace(/\.[^.]+$/, '')}-${decoder}.safetensors`);
+  const name = `${basename(path).replace(/\.[^.]+$/, '')}-${decoder}`;
+  const out = options.out ?? freePath((suffix) => join('models', `${name}${suffix}.safetensors`));
   const interrupt = listenForInterrupt('stopping; no model will be written');
   try {
     refuseReplacing(path, out, 'the model would replace the recording');
-    assertModelPathWritable(out);
+    assertModelPathWritable(out, options.replace);
     const result = await calibrateWithProgress(
       recording,
       {
@@ -163,9 +166,10 @@ async function runNewCalibration(options: CalibrateOptions): Promise<void> {
       interrupt.signal,
       options.threads,
     );
-    writeModelFile(out, result.chosen.calibration.model, `betz ${version}`);
-    if (options.json) process.stdout.write(`${JSON.stringify(report(decoder, recording, result, out))}\n`);
-    else process.stdout.write(`${reportLines(decoder, recording, result, out).join('\n')}\n`);
+    const { previous } = writeModelFile(out, result.chosen.calibration.model, `betz ${version}`);
+    const files = { out, previous };
+    if (options.json) process.stdout.write(`${JSON.stringify(report(decoder, recording, result, files))}\n`);
+    else process.stdout.write(`${reportLines(decoder, recording, result, files).join('\n')}\n`);
   } finally {
     interrupt.dispose();
     folder?.removeIfUnused();
@@ -175,9 +179,9 @@ async function runNewCalibration(options: CalibrateOptions): Promise<void> {
 /** The chosen model; with several seeds also each of them, and their spread. */
 function report(
   decoder: string,
-  { target }: BinnedRecording,
+  { target, lagMs = 0 }: BinnedRecording,
   result: SeededCalibration,
-  out: string,
+  { out, previous }: OutputFiles,
 ): object {
   const { model, parameterCount, trainSeconds, stepCount, test, baseline } = result.chosen.calibration;
   const { labels } = target;
@@ -186,10 +190,12 @@ function report(
     parameters: parameterCount,
     trainSeconds,
     steps: stepCount,
+    lagMs,
     r2: namedR2(labels, test),
     baselineR2: namedR2(labels, baseline),
     drift: describeDrift(model),
     out,
+    previous: previous ?? null,
     ...(result.runs.length === 1
       ? {}
       : {
@@ -207,16 +213,16 @@ function report(
 
 function reportLines(
   decoder: string,
-  { target }: BinnedRecording,
+  { target, lagMs }: BinnedRecording,
   { runs, chosen, testR2 }: SeededCalibration,
-  out: string,
+  { out, previous }: OutputFiles,
 ): string[] {
   const { model, parameterCount, trainSeconds, stepCount, test, baseline } = chosen.calibration;
   const steps = stepCount > 0 ? ` (${stepCount} steps)` : '';
   const { mean, deviation, min, max } = testR2;
   return [
     `${decoder}: ${parameterCount} parameters, trained in ${trainSeconds.toFixed(1)} s${steps}`,
-    `R2 of ${target.name} on the last 20 %:  ${r2Text(target.labels, test)}`,
+    `R2 of ${target.name}${lagText(lagMs)} on the last 20 %:  ${r2Text(target.labels, test)}`,
     `ridge baseline there:  ${r2Text(target.labels, baseline)}`,
     ...(runs.length === 1
       ? []
@@ -226,18 +232,19 @@ function reportLines(
         ]),
     ...driftReferenceLines(model),
     `model written to ${out}`,
+    ...keptLines(previous),
   ];
 }
 
 /** Options of gradient training mean nothing to a fit in closed form: say so instead of ignoring them. */
 function refuseForeignOptions(options: CalibrateOptions, kind: DecoderKind): void {
   if (kind.training === 'gradient') return;
-  for (const name of ['steps', 'seeds', 'latents'] as const) {
+  for (const name of ['steps', 'seeds', 'latents', 'set'] as const) {
     if (options[name] === undefined) continue;
     throw usageError(
       `--${name} means nothing to a ${kind.name} decoder`,
       options[name],
-      'Leave it out, or choose --decoder gru.',
+      'Leave it out, or choose a kind that is trained by gradient, for example --decoder gru.',
     );
   }
 }

@@ -7,33 +7,39 @@ import { precisionOf } from '../decoders/quantise-model.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import type { DriftStatus } from '../runtime/drift-watch.ts';
 import type { SessionEvent } from '../runtime/sink.ts';
+import { durationText } from './duration-text.ts';
 
 type DriftEvent = Extract<SessionEvent, { kind: 'drift' }>;
 type Change = Pick<DriftStatus, 'reasons' | 'lostChannels' | 'rateDirection'>;
 
 /** More labels than these are counted. */
 const LABELS_SHOWN = 6;
-const RATES = {
-  up: 'firing rates have risen',
-  down: 'firing rates have fallen',
-  mixed: 'firing rates differ',
-};
+const RATES = { up: 'rates are higher', down: 'rates are lower', mixed: 'rates differ' };
 
-export function driftText(drift: DriftStatus): string {
+/**
+ * The index, and what it advises; then, if there is more to say, what has changed.
+ * @param labelsShown of silent channels; more are counted
+ */
+export function driftLines(drift: DriftStatus, binMs: number, labelsShown = LABELS_SHOWN): string[] {
+  const { index, threshold, withdrawalThreshold, advisedSinceBin, lostChannels } = drift;
   const numbers = indexText(drift);
-  if (drift.isRecalibrationAdvised) return `recalibrate: ${changeText(drift)} (${numbers})`;
-  return drift.lostChannels.length === 0 ? numbers : `${numbers}; ${lostText(drift.lostChannels)}`;
+  if (advisedSinceBin === null)
+    return lostChannels.length === 0 ? [numbers] : [numbers, lostText(lostChannels, labelsShown)];
+  const since = durationText((advisedSinceBin * binMs) / 1000);
+  // The advice outlasts the index, or it would come and go.
+  const until = index < threshold ? `until under ${withdrawalThreshold.toFixed(2)}: ` : '';
+  return [`${numbers}  recalibrate, since ${since}`, `${until}${changeText(drift, labelsShown)}`];
 }
 
 export function driftEventText(event: DriftEvent): string {
   if (event.isRecalibrationAdvised) return `recalibrate: ${changeText(event)} (drift ${indexText(event)})`;
   return event.changed === 'signal'
     ? `the signal is as it was at calibration again (drift ${indexText(event)})`
-    : 'drift is measured from the calibration of the decoder now in service';
+    : 'no recalibration is advised any more: another decoder is in service';
 }
 
 /**
- * How this session's decoder can be brought to the signal of today.
+ * How this session's decoder can be brought to the signal of today; undefined while that is being done.
  * @param modelPath undefined where the run calibrated before it began
  * @param calibration of `--calibrate`
  */
@@ -41,12 +47,12 @@ export function driftRemedy(
   model: Model,
   modelPath: string | undefined,
   calibration: CalibrationState | undefined,
-): string {
+): string | undefined {
   switch (calibration) {
     case 'collecting':
     case 'fitting':
     case 'evaluating':
-      return `the calibration of this session is under way (${calibration})`;
+      return undefined;
     case 'proposed':
       return 'the calibration of this session has a better decoder ready';
     default:
@@ -71,18 +77,19 @@ function indexText({ index, threshold }: Pick<DriftStatus, 'index' | 'threshold'
   return `index ${index.toFixed(2)}, threshold ${threshold.toFixed(2)}`;
 }
 
-function changeText({ reasons, lostChannels, rateDirection }: Change): string {
+function changeText({ reasons, lostChannels, rateDirection }: Change, labelsShown = LABELS_SHOWN): string {
   const texts = {
-    lostChannels: lostText(lostChannels),
+    lostChannels: lostText(lostChannels, labelsShown),
     rateChange: RATES[rateDirection],
-    tuningChange: 'channels are tuned differently',
+    tuningChange: 'tuning differs',
   };
   return reasons.map((reason) => texts[reason]).join(', ');
 }
 
-function lostText(labels: readonly string[]): string {
-  const rest = labels.length - LABELS_SHOWN;
-  const shown = labels.slice(0, LABELS_SHOWN).join(' ');
-  const which = rest > 0 ? `${shown} and ${rest} more` : shown;
-  return `${labels.length} ${labels.length === 1 ? 'channel records' : 'channels record'} nothing any more (${which})`;
+function lostText(labels: readonly string[], labelsShown: number): string {
+  const count = `${labels.length} ${labels.length === 1 ? 'channel' : 'channels'} silent`;
+  if (labelsShown === 0) return count;
+  const rest = labels.length - labelsShown;
+  const shown = labels.slice(0, labelsShown).join(', ');
+  return `${count} (${rest > 0 ? `${shown} and ${rest} more` : shown})`;
 }

@@ -3,13 +3,14 @@ import { Command } from 'commander';
 import { exportOnnx, onnxGraph } from '../decoders/onnx/export-onnx.ts';
 import type { Graph } from '../decoders/onnx/step-graph.ts';
 import { precisionOf } from '../decoders/quantise-model.ts';
-import { readModelFile, writeModelBytes } from '../host/model-store.ts';
+import { assertModelPathWritable, readModelFile, writeModelBytes } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 
 interface ExportOptions {
   model: string;
   onnx: string;
+  replace?: true;
   json?: true;
 }
 
@@ -18,6 +19,7 @@ export function exportCommand(): Command {
     .description("Write a model's step as an ONNX file: features and states in, output and next states out.")
     .requiredOption('--model <file>', 'model file from `betz calibrate` or `betz import`')
     .requiredOption('--onnx <file>', 'ONNX file to write (opset 17; docs/formats.md)')
+    .option('--replace', REPLACE_HELP)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
@@ -31,13 +33,14 @@ Whoever runs the graph feeds each output next.NAME back into the input state.NAM
     .action(runExport);
 }
 
-function runExport({ model: path, onnx: out, json }: ExportOptions): void {
+function runExport({ model: path, onnx: out, replace, json }: ExportOptions): void {
   refuseReplacing(path, out, 'the ONNX file would replace the model');
+  assertModelPathWritable(out, replace);
   const { model } = readModelFile(path);
   const graph = onnxGraph(model);
   const bytes = exportOnnx(model, { name: 'betz', version });
   const precision = precisionOf(model);
-  writeModelBytes(out, bytes);
+  const previous = writeModelBytes(out, bytes);
   if (json) {
     const { inputs, outputs, states } = graph;
     const result = {
@@ -48,6 +51,7 @@ function runExport({ model: path, onnx: out, json }: ExportOptions): void {
       outputs,
       states,
       out,
+      previous: previous ?? null,
     };
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
@@ -57,6 +61,7 @@ function runExport({ model: path, onnx: out, json }: ExportOptions): void {
     ...valueLines(graph),
     ...(precision === 'int8' ? ['int8 weights, written as the float32 numbers that they stand for'] : []),
     `written to ${out}`,
+    ...keptLines(previous),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

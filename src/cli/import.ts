@@ -6,15 +6,16 @@ import { BetzError } from '../core/errors.ts';
 import { parseImportConfig } from '../decoders/import/import-config.ts';
 import { importModel } from '../decoders/import/import-model.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
-import { modelHash, readModelBytes, writeModelFile } from '../host/model-store.ts';
+import { assertModelPathWritable, modelHash, readModelBytes, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 
 interface ImportOptions {
   from: string;
   kind: string;
   config: string;
   out: string;
+  replace?: true;
   json?: true;
 }
 
@@ -25,6 +26,7 @@ export function importCommand(): Command {
     .requiredOption('--kind <kind>', 'gru, mamba or rwkv')
     .requiredOption('--config <file>', 'JSON file with what the names do not say (docs/formats.md, "Import")')
     .requiredOption('--out <file>', 'model file to write')
+    .option('--replace', REPLACE_HELP)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
@@ -51,14 +53,24 @@ function runImport(options: ImportOptions): void {
   findDecoderKind(kind);
   refuseReplacing(from, out, 'the model would replace the file it is made from');
   refuseReplacing(options.config, out, 'the model would replace the config file');
+  assertModelPathWritable(out, options.replace);
   const config = parseImportConfig(readConfig(options.config));
   const file = readModelBytes(from);
   const { model, sources, ignored } = importModel(kind, file, config);
   const provenance = { ...model.provenance, importedFrom: basename(from), importedSha256: modelHash(file) };
-  const { hash, bytes } = writeModelFile(out, { ...model, provenance }, `betz ${version}`);
+  const { hash, bytes, previous } = writeModelFile(out, { ...model, provenance }, `betz ${version}`);
   const { zeros } = config;
   if (options.json) {
-    const result = { decoder: kind, tensors: sources.size, zeros, ignored, bytes, hash, out };
+    const result = {
+      decoder: kind,
+      tensors: sources.size,
+      zeros,
+      ignored,
+      bytes,
+      hash,
+      out,
+      previous: previous ?? null,
+    };
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
@@ -67,7 +79,13 @@ function runImport(options: ImportOptions): void {
     ...(ignored.length > 0 ? [`left out, as the config file says: ${ignored.join(', ')}`] : []),
   ];
   process.stdout.write(
-    [`${kind} model from ${sources.size} tensors of ${from}`, ...notes, `written to ${out}`, ''].join('\n'),
+    [
+      `${kind} model from ${sources.size} tensors of ${from}`,
+      ...notes,
+      `written to ${out}`,
+      ...keptLines(previous),
+      '',
+    ].join('\n'),
   );
 }
 

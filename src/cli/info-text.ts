@@ -4,6 +4,8 @@ import type { OperationCounts } from '../calibration/count-operations.ts';
 import type { MapAccount, ScalarOperations } from '../decoders/account.ts';
 import type { Model } from '../decoders/decoder.ts';
 import type { ModelAccount } from '../decoders/model-account.ts';
+import { lagText } from './metrics-text.ts';
+import { lagOf } from './open-data.ts';
 
 export interface ModelInfo {
   model: Model;
@@ -33,7 +35,7 @@ export function infoText({ model, account, stateBytes, readIn, measured }: Model
     entry('input', `${shape.inputCount} channels, bins of ${binMs} ms${smoothing}`),
     ...(readIn === undefined ? [] : [entry('read-in', readInText(readIn))]),
     entry('drift reference', driftText(model)),
-    entry('output', `${output.name} ${output.labels.join(', ')} in ${output.unit}`),
+    entry('output', `${output.name} ${output.labels.join(', ')} in ${output.unit}${lagText(lagOf(model))}`),
     entry('config', pairs(model.config)),
     entry('made', pairs(model.provenance)),
     '',

@@ -13,7 +13,7 @@ import { loadKernels } from '../host/load-kernels.ts';
 import { readModelFile } from '../host/model-store.ts';
 import { infoText } from './info-text.ts';
 import type { MeasuredCost, ModelInfo } from './info-text.ts';
-import { openForModel } from './open-data.ts';
+import { lagOf, openForModel } from './open-data.ts';
 
 interface InfoOptions {
   recording?: string;
@@ -77,6 +77,7 @@ function report(path: string, { model, account, stateBytes, readIn, measured }: 
     shape,
     smoothing: model.features.smoothing,
     output,
+    lagMs: lagOf(model),
     binMs,
     readIn: readIn ?? null,
     drift: describeDrift(model),

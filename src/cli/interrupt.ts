@@ -5,6 +5,8 @@ import { EXIT } from './failure.ts';
 export interface Interrupt {
   /** Aborted by the first Ctrl-C, a polite kill, or the loss of whoever reads our output (`betz run | head`). */
   readonly signal: AbortSignal;
+  /** As Ctrl-C does, for whoever reads the keyboard himself. */
+  ask(): void;
   /** From now on the hint is told by `tell`, e.g. because a view owns the screen. */
   tellBy(tell: (text: string) => void): void;
   dispose(): void;
@@ -30,6 +32,7 @@ export function listenForInterrupt(hint: string): Interrupt {
   process.stdout.on('error', onOutputLost);
   return {
     signal: controller.signal,
+    ask: onSignal,
     tellBy: (other) => {
       tell = other;
     },

@@ -1,4 +1,5 @@
 /** Recording files as the commands use them. */
+import { sessionLagMs } from '../calibration/session/session-provenance.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording, Recording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -22,7 +23,7 @@ export function openBinnedRecording(path: string, options: RecordingOptions): Bi
 
 /**
  * Opens a recording that the model is to decode, in the model's bins and, unless another is given, with its lag.
- * @throws BetzError DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH, LOG_*
+ * @throws BetzError DEC_CHANNEL_COUNT_MISMATCH, DEC_BIN_MISMATCH, DEC_OUTPUT_MISMATCH, LOG_*
  */
 export function openForModel(
   path: string,
@@ -43,12 +44,11 @@ export function openForModel(
 }
 
 /** The neural lag that the model was trained with: what it puts out is the behaviour so much later. */
-export function lagOf({ provenance }: Model): number {
-  const { lagMs } = provenance;
-  return typeof lagMs === 'number' ? lagMs : 0;
+export function lagOf(model: Model): number {
+  return sessionLagMs(model, {});
 }
 
-/** Opens a session's recording in the model's bins and with its lag, whatever its channels are. @throws BetzError DEC_BIN_MISMATCH, LOG_* */
+/** Opens a session's recording in the model's bins and with its lag, whatever its channels are. @throws BetzError DEC_BIN_MISMATCH, DEC_OUTPUT_MISMATCH, LOG_* */
 export function openSessionForModel(
   path: string,
   model: Model,
@@ -61,11 +61,28 @@ function binForModel(recording: Recording, model: Model, targetName: string, lag
   try {
     return binRecording(recording, { targetName, binMs: model.binMs, lagMs });
   } catch (cause) {
-    if (!(cause instanceof BetzError && cause.code === 'LOG_BIN_WIDTH')) throw cause;
+    if (!(cause instanceof BetzError)) throw cause;
+    if (cause.code === 'LOG_TARGET_UNKNOWN' && targetName === model.output.name)
+      throw targetMissing(recording, targetName, cause);
+    if (cause.code !== 'LOG_BIN_WIDTH') throw cause;
     throw new BetzError(
       'DEC_BIN_MISMATCH',
       `the model decodes bins of ${model.binMs} ms, and ${cause.message}`,
       { value: model.binMs, tip: 'Use a model that was calibrated on such bins, or calibrate one.', cause },
     );
   }
+}
+
+/** What the model decodes is not there to compare with. */
+function targetMissing({ name, behaviour }: Recording, targetName: string, cause: BetzError): BetzError {
+  const names = behaviour.map((each) => each.name).join(', ');
+  return new BetzError(
+    'DEC_OUTPUT_MISMATCH',
+    `the model decodes ${targetName}, and the recording '${name}' has ${names === '' ? 'no behaviour' : names}`,
+    {
+      value: names,
+      tip: 'Use a recording that has what the model decodes, or calibrate a model on one of these (--target).',
+      cause,
+    },
+  );
 }

@@ -33,6 +33,9 @@ export function parsePositive(text: string): number {
   return value;
 }
 
+export const LAG_HELP =
+  'pair each bin with the behaviour so much later, which motor cortex leads (50 to 150 is usual); below 0 so much earlier, for activity that follows what is seen or felt';
+
 /** '-20', '0', '62.5' */
 export function parseMilliseconds(text: string): number {
   const value = parseNumber(text);
@@ -54,6 +57,16 @@ export function parseCount(text: string): number {
     throw usageError(`'${text}' is not a whole number from 0`, text, 'Give 0, 1, 2, ...');
   }
   return value;
+}
+
+/** 'a.html', 'a.htm' or 'a.json' */
+export function parseReportPath(text: string): string {
+  if (/[^/]\.(html?|json)$/i.test(text)) return text;
+  throw usageError(
+    `a report is HTML, with the same as JSON beside it: '${text}' is neither`,
+    text,
+    'Give a name that ends in .html; the JSON gets the same name.',
+  );
 }
 
 /** '64,256' -> [64, 256] */

@@ -14,8 +14,10 @@ import { version } from '../host/version.ts';
 import { driftReferenceLines } from './drift-text.ts';
 import { usageError } from './failure.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
-import { openBinnedRecording } from './open-data.ts';
+import { lagText } from './metrics-text.ts';
+import { lagOf, openBinnedRecording } from './open-data.ts';
 import {
+  LAG_HELP,
   parseCount,
   parseMilliseconds,
   parsePositive,
@@ -23,7 +25,8 @@ import {
   parseSetting,
 } from './option-parsers.ts';
 import { startProgress } from './progress.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
+import type { OutputFiles } from './refuse-replacing.ts';
 import { parseDays, simulateDay } from './simulated-days.ts';
 
 interface PretrainCommandOptions {
@@ -34,6 +37,7 @@ interface PretrainCommandOptions {
   channels?: number;
   decoder: string;
   out: string;
+  replace?: true;
   target?: string;
   binMs?: number;
   lagMs?: number;
@@ -64,13 +68,10 @@ export function pretrainCommand(): Command {
     .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
     .option('--decoder <kind>', kinds.join(', '), 'gru')
     .requiredOption('--out <file>', 'model file to write')
+    .option('--replace', REPLACE_HELP)
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
     .option('--bin-ms <ms>', "bin width (default: the recordings' own, or 20)", parsePositive)
-    .option(
-      '--lag-ms <ms>',
-      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
-      parseMilliseconds,
-    )
+    .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--latents <count>', 'inputs of the core (default: 48, or fewer channels)', parsePositiveInteger)
     .option(
       '--set <name=value>',
@@ -99,7 +100,7 @@ async function runPretrain(options: PretrainCommandOptions): Promise<void> {
   const { out } = options;
   for (const path of options.recording ?? [])
     refuseReplacing(path, out, 'the model would replace a recording');
-  assertModelPathWritable(out);
+  assertModelPathWritable(out, options.replace);
   const settings: PretrainOptions = {
     kind: options.decoder,
     config: options.set ?? {},
@@ -145,10 +146,10 @@ async function runPretrain(options: PretrainCommandOptions): Promise<void> {
       },
     );
     progress.stop();
-    writeModelFile(out, result.model, `betz ${version}`);
+    const files = { out, previous: writeModelFile(out, result.model, `betz ${version}`).previous };
     checkpoints.remove();
     process.stdout.write(
-      options.json ? `${JSON.stringify(report(result, options))}\n` : reportText(result, options),
+      options.json ? `${JSON.stringify(report(result, files))}\n` : reportText(result, files),
     );
   } finally {
     interrupt.signal.removeEventListener('abort', stopProgress);
@@ -165,6 +166,12 @@ function openSessions(options: PretrainCommandOptions): BinnedRecording[] {
         '--recording and --source simulated exclude each other',
         recording[0],
         'Leave one out.',
+      );
+    if (options.target !== undefined)
+      throw usageError(
+        '--target is for --recording',
+        options.target,
+        'Leave it out: the array has one behaviour.',
       );
     return (days ?? parseDays(DEFAULT_DAYS)).map((day) =>
       simulateDay(day, seconds ?? DEFAULT_SECONDS, options),
@@ -212,33 +219,36 @@ function fingerprint(settings: PretrainOptions, recordings: readonly BinnedRecor
 
 function report(
   { model, options: training, heldOutR2, trainSeconds, trained }: Pretraining,
-  { out }: PretrainCommandOptions,
+  { out, previous }: OutputFiles,
 ): object {
   return {
     decoder: model.kind,
     latents: model.readIn?.weight.shape[0] ?? null,
     steps: training.stepCount,
+    lagMs: lagOf(model),
     bestStep: trained.bestStep,
     trainSeconds,
     heldOutR2,
     drift: describeDrift(model),
     out,
+    previous: previous ?? null,
   };
 }
 
 function reportText(
   { model, options: training, heldOutR2, trainSeconds }: Pretraining,
-  { out }: PretrainCommandOptions,
+  { out, previous }: OutputFiles,
 ): string {
   const mean = heldOutR2.reduce((sum, { r2Mean }) => sum + r2Mean, 0) / heldOutR2.length;
   const width = Math.max(...heldOutR2.map(({ recording }) => recording.length));
   return [
     `${model.kind} pretrained on ${heldOutR2.length} sessions in ${trainSeconds.toFixed(1)} s (${training.stepCount} steps)`,
-    `R2 of ${model.output.name} on the last 15 % of each, which choices were made by:`,
+    `R2 of ${model.output.name}${lagText(lagOf(model))} on the last 15 % of each, which choices were made by:`,
     ...heldOutR2.map(({ recording, r2Mean }) => `  ${recording.padEnd(width)}  ${r2Mean.toFixed(3)}`),
     `  ${'mean'.padEnd(width)}  ${mean.toFixed(3)}`,
     ...driftReferenceLines(model),
     `model written to ${out}`,
+    ...keptLines(previous),
     '',
   ].join('\n');
 }

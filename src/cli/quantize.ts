@@ -13,15 +13,16 @@ import { quantiseModel } from '../decoders/quantise-model.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { assertModelPathWritable, modelHash, readModelBytes, writeModelFile } from '../host/model-store.ts';
 import { version } from '../host/version.ts';
-import { namedR2, r2Text } from './metrics-text.ts';
-import { openForModel } from './open-data.ts';
+import { lagText, namedR2, r2Text } from './metrics-text.ts';
+import { lagOf, openForModel } from './open-data.ts';
 import { parsePositive } from './option-parsers.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 import { scoreModel } from './score-model.ts';
 
 interface QuantizeOptions {
   model: string;
   out: string;
+  replace?: true;
   recording?: string;
   seconds: number;
   json?: true;
@@ -40,6 +41,8 @@ interface Outcome {
   r2: Pair<DecodingMetrics> | undefined;
   latency: Pair<LatencyBenchRow>;
   hash: string;
+  /** Where the file that was there is kept. */
+  previous: string | undefined;
 }
 
 const WARM_STEPS = 20_000;
@@ -53,6 +56,7 @@ export function quantizeCommand(): Command {
     .description('Give a model that was trained by gradient int8 weights; compare size, R2 and latency.')
     .requiredOption('--model <file>', 'model file from `betz calibrate` or `betz import`')
     .requiredOption('--out <file>', 'model file to write')
+    .option('--replace', REPLACE_HELP)
     .option('--recording <file>', 'compare R2 on the last 20 % of this recording (MATLAB v5)')
     .option('--seconds <s>', 'seconds of pacing per model and mode', parsePositive, 2)
     .option('--json', 'print one JSON object on stdout')
@@ -75,12 +79,12 @@ function runQuantize(options: QuantizeOptions): void {
     quantisedSha256: modelHash(file),
   };
   const int8: Model = { ...quantiseModel(model), provenance };
-  assertModelPathWritable(out);
+  assertModelPathWritable(out, options.replace);
   const r2 = recording === undefined ? undefined : compareR2(model, int8, recording);
   const machine = describeMachine();
   const latency = compareLatency(model, int8, seconds);
-  const { hash, bytes } = writeModelFile(out, int8, `betz ${version}`);
-  const outcome = { model, bytes: { before: file.byteLength, after: bytes }, r2, latency, hash };
+  const { hash, bytes, previous } = writeModelFile(out, int8, `betz ${version}`);
+  const outcome = { model, bytes: { before: file.byteLength, after: bytes }, r2, latency, hash, previous };
   if (options.json) process.stdout.write(`${JSON.stringify(report(outcome, machine, options))}\n`);
   else process.stdout.write(`${reportLines(outcome, machine, options).join('\n')}\n`);
 }
@@ -105,7 +109,11 @@ function compareLatency(model: Model, int8: Model, pacedSeconds: number): Pair<L
   return { before, after };
 }
 
-function report({ model, bytes, r2, latency, hash }: Outcome, machine: Machine, options: QuantizeOptions) {
+function report(
+  { model, bytes, r2, latency, hash, previous }: Outcome,
+  machine: Machine,
+  options: QuantizeOptions,
+) {
   const { labels } = model.output;
   const times = ({ warmUs, pacedUs, pacedWarmedUs }: LatencyBenchRow) => ({ warmUs, pacedUs, pacedWarmedUs });
   return {
@@ -130,11 +138,12 @@ function report({ model, bytes, r2, latency, hash }: Outcome, machine: Machine, 
     recording: options.recording ?? null,
     hash,
     out: options.out,
+    previous: previous ?? null,
   };
 }
 
 function reportLines(
-  { model, bytes, r2, latency }: Outcome,
+  { model, bytes, r2, latency, previous }: Outcome,
   machine: Machine,
   { seconds, out }: QuantizeOptions,
 ): string[] {
@@ -145,7 +154,7 @@ function reportLines(
     ...(r2 === undefined
       ? []
       : [
-          `R2 of ${name} on the last 20 %`,
+          `R2 of ${name}${lagText(lagOf(model))} on the last 20 %`,
           `  float32 ${r2Text(labels, r2.before)}`,
           `  int8    ${r2Text(labels, r2.after)}  (${lossText(r2.before.r2Mean - r2.after.r2Mean)})`,
         ]),
@@ -158,6 +167,7 @@ function reportLines(
     ),
     machineLine(machine),
     `model written to ${out}`,
+    ...keptLines(previous),
   ];
 }
 

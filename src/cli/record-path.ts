@@ -1,8 +1,8 @@
 /** Where the session recording of `betz run` goes. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppendFile } from '../recording/append-file.ts';
 import { DefaultFolder } from './default-folder.ts';
+import { freePath } from './free-path.ts';
 
 /** What is decoded live is recorded unless told otherwise; a computation at full speed only when told to. */
 export function chooseRecordPath({ record, speed }: { record?: string | false; speed: number | 'max' }): {
@@ -13,10 +13,7 @@ export function chooseRecordPath({ record, speed }: { record?: string | false; s
   if (record !== undefined) return { recordPath: record };
   const folder = new DefaultFolder('recordings');
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
-  const pathOf = (suffix: string): string => join(folder.path, `${time}Z${suffix}.mcap`);
-  let recordPath = pathOf('');
-  for (let count = 2; existsSync(recordPath); count++) recordPath = pathOf(`-${count}`);
-  return { folder, recordPath };
+  return { folder, recordPath: freePath((suffix) => join(folder.path, `${time}Z${suffix}.mcap`)) };
 }
 
 /** Asked before a calibration, so that it is not lost to a typing error. @throws BetzError LOG_* */

@@ -1,4 +1,4 @@
-/** Output that would replace the input it is made from. */
+/** Output and what is there already: what it is made from is never replaced, anything else only with --replace. */
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from './failure.ts';
@@ -7,6 +7,20 @@ import { usageError } from './failure.ts';
 export function refuseReplacing(inputPath: string, outputPath: string, what: string): void {
   if (placeOf(inputPath) !== placeOf(outputPath)) return;
   throw usageError(what, outputPath, 'Give another name.');
+}
+
+export const REPLACE_HELP =
+  'write also where a file is; it stays beside the new one, as FILE.previous-1 (then -2, ...)';
+
+export interface OutputFiles {
+  out: string;
+  /** Where the file that was there is kept. */
+  previous: string | undefined;
+}
+
+/** @param previous where the file that was there is kept */
+export function keptLines(previous: string | undefined): string[] {
+  return previous === undefined ? [] : [`what was there is kept as ${previous}`];
 }
 
 /** Through links, where there is something. */

@@ -1,15 +1,14 @@
-/** `betz run --calibrate`: the options, what is said while it goes on, and what it came to. */
+/** `betz run --calibrate`: what is said while it goes on, and what it came to. */
 import { basename } from 'node:path';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import type { Transition } from '../calibration/session/guardrails.ts';
-import { assertModelPathWritable, writeModelBytes } from '../host/model-store.ts';
+import { writeModelBytes } from '../host/model-store.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { version } from '../host/version.ts';
 import { LiveCalibration } from '../runtime/live-calibration.ts';
 import type { LiveCalibrationAccount } from '../runtime/live-calibration.ts';
-import { usageError } from './failure.ts';
-import { lagOf } from './open-data.ts';
-import { refuseReplacing } from './refuse-replacing.ts';
+import { meanR2Text } from './metrics-text.ts';
+import { keptLines } from './refuse-replacing.ts';
 
 export interface RunCalibrationOptions {
   model?: string;
@@ -17,45 +16,14 @@ export interface RunCalibrationOptions {
   record?: string | false;
   saveState?: string;
   seed: number;
+  speed: number | 'max';
+  adapt?: string[];
   /** Seconds of the session to collect. */
   calibrate?: number;
   method?: SessionMethod;
   autoPromote?: true;
   candidateOut?: string;
-}
-
-/** @throws BetzError CFG_USAGE, DEC_MODEL_FILE_UNWRITABLE */
-export function checkCalibration(options: RunCalibrationOptions): void {
-  const { model, recording, record, saveState, calibrate, candidateOut, autoPromote, method } = options;
-  if (calibrate === undefined) {
-    for (const [name, value] of Object.entries({
-      method,
-      'auto-promote': autoPromote,
-      'candidate-out': candidateOut,
-    })) {
-      if (value !== undefined)
-        throw usageError(`--${name} is for --calibrate`, value, 'Add --calibrate SECONDS, or leave it out.');
-    }
-    return;
-  }
-  if (model === undefined)
-    throw usageError(
-      '--calibrate needs --model',
-      calibrate,
-      'Give the model to start from; without one, betz run calibrates before it starts.',
-    );
-  if (autoPromote === undefined && candidateOut === undefined)
-    throw usageError(
-      'the candidate would go nowhere',
-      calibrate,
-      'Add --auto-promote to use it when it is better, or --candidate-out FILE to keep it.',
-    );
-  if (candidateOut === undefined) return;
-  for (const other of [model, recording, record, saveState]) {
-    if (typeof other === 'string')
-      refuseReplacing(other, candidateOut, 'the candidate would replace another file of this run');
-  }
-  assertModelPathWritable(candidateOut);
+  replace?: true;
 }
 
 /** undefined where none is asked for. @param hash of the model's file @param tell shows a line to whoever watches */
@@ -81,8 +49,9 @@ export function makeCalibration(
       : {
           onProposal: (candidate) => {
             try {
-              writeModelBytes(candidateOut, candidate);
+              const previous = writeModelBytes(candidateOut, candidate);
               tell(`calibration  candidate written to ${candidateOut}`);
+              for (const line of keptLines(previous)) tell(`calibration  ${line}`);
             } catch (error) {
               // Said at once, for the session may last for hours; it ends with the error.
               tell(`calibration  candidate not written: ${(error as Error).message}`);
@@ -91,27 +60,6 @@ export function makeCalibration(
           },
         }),
   });
-}
-
-/**
- * What the live array says is of now, and a model with a lag decodes what comes later: nothing can be learned from it.
- * @throws BetzError CFG_USAGE
- */
-export function refuseLaggedLearning(
-  {
-    recording,
-    calibrate,
-    adapt,
-  }: Pick<RunCalibrationOptions, 'calibrate'> & { recording?: string; adapt?: readonly string[] },
-  base: Model,
-): void {
-  const isLearning = calibrate !== undefined || adapt?.includes('rls') === true;
-  if (!isLearning || recording !== undefined || lagOf(base) === 0) return;
-  throw usageError(
-    `the model was trained with a lag of ${lagOf(base)} ms, and the live array says only what the hand does now`,
-    lagOf(base),
-    'Calibrate it with `betz calibrate --model`, or replay a recording.',
-  );
 }
 
 function transitionText({ seconds, state, reason, code }: Transition): string {
@@ -142,17 +90,22 @@ export function calibrationReport(
 }
 
 /** Lines for the summary. */
-export function calibrationLines(account: LiveCalibrationAccount, candidateOut?: string): string[] {
-  const { states, accuracy, promotedBin } = account;
-  const { state, reason } = states[states.length - 1];
+export function calibrationLines(
+  account: LiveCalibrationAccount,
+  binMs: number,
+  candidateOut?: string,
+): string[] {
+  const { states, accuracy } = account;
+  const { state, reason, code, tip } = states[states.length - 1];
   const proposal = states.find((transition) => transition.state === 'proposed');
   return [
-    `calibrated ${state}: ${reason}`,
+    `calibrated ${state}: ${code === undefined ? '' : `${code} `}${reason}`,
+    ...(tip === undefined ? [] : [`tip       ${tip}`]),
     ...(proposal === undefined || state === 'proposed' ? [] : [`verdict   ${proposal.reason}`]),
     ...accuracy.map(
-      ({ generation, binCount, r2 }) =>
-        `decoder ${generation} R2 ${meanOf(r2).toFixed(3)} over ${binCount} bins` +
-        (generation > 0 && promotedBin !== undefined ? `, from bin ${promotedBin} on` : ''),
+      (measured) =>
+        `decoder ${measured.generation} R2 ${meanR2Text(measured, binMs)} over ${measured.binCount} bins` +
+        (measured.firstBin > 0 ? `, from bin ${measured.firstBin} on` : ''),
     ),
     ...(hasCandidate(account) && candidateOut !== undefined ? [`candidate ${candidateOut}`] : []),
   ];

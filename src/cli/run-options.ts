@@ -3,20 +3,19 @@ import { findDecoderKind } from '../decoders/registry.ts';
 import { usageError } from './failure.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 import type { RunCalibrationOptions } from './run-calibration.ts';
+import type { SavedModelOptions } from './run-saved-model.ts';
 import type { RunSourceOptions } from './run-source.ts';
 
-export interface RunOptions extends RunSourceOptions, RunCalibrationOptions {
+export interface RunOptions extends RunSourceOptions, RunCalibrationOptions, SavedModelOptions {
   model?: string;
   recording?: string;
   seed: number;
   decoder?: string;
   /** A path, or false for --no-record. */
   record?: string | false;
-  loadState?: string;
   saveState?: string;
   deadlineMs?: number;
   threads?: number;
-  adapt?: string[];
   plain?: true;
   json?: true;
 }
@@ -28,7 +27,16 @@ export function checkRunOptions(options: RunOptions): void {
   refuseStateInPlaceOf(options);
   refuseStateOfNoFile(options);
   refuseAdaptation(options);
-  refuseShortSession(options);
+  refuseReplaceOfNothing(options);
+}
+
+function refuseReplaceOfNothing({ replace, candidateOut, saveModel }: RunOptions): void {
+  if (replace === undefined || candidateOut !== undefined || saveModel !== undefined) return;
+  throw usageError(
+    '--replace is for --candidate-out and --save-model',
+    true,
+    'Leave it out: no model is written.',
+  );
 }
 
 /** What decides about calibration means nothing to a model that is there: say so instead of ignoring it. */
@@ -62,11 +70,11 @@ function refuseStateInPlaceOf({ saveState, model, recording, record }: RunOption
     refuseReplacing(record, saveState, 'the state would replace the session recording');
 }
 
-/** A promotion would leave a state of a model that is in no file. */
-function refuseStateOfNoFile({ saveState, autoPromote, candidateOut }: RunOptions): void {
-  if (saveState === undefined || autoPromote !== true || candidateOut !== undefined) return;
+/** A promotion, by itself or by a key, would leave a state of a model that is in no file. */
+function refuseStateOfNoFile({ saveState, calibrate, candidateOut }: RunOptions): void {
+  if (saveState === undefined || calibrate === undefined || candidateOut !== undefined) return;
   throw usageError(
-    '--save-state with --auto-promote needs --candidate-out',
+    '--save-state with --calibrate needs --candidate-out',
     saveState,
     'After a promotion the state belongs to the new model: have that written too, and load the state with it.',
   );
@@ -86,14 +94,5 @@ function refuseAdaptation({ model, adapt = [], decoder = 'gru' }: RunOptions): v
     way === 'rls'
       ? 'Leave out --decoder, or adapt by normalise only.'
       : 'Only a model with a read-in has what it adapts: make one with `betz pretrain`.',
-  );
-}
-
-function refuseShortSession({ calibrate, duration }: RunOptions): void {
-  if (calibrate === undefined || duration === undefined || calibrate < duration) return;
-  throw usageError(
-    `--calibrate ${calibrate} leaves nothing of a session of ${duration} s`,
-    calibrate,
-    'Collect less, or let the session last longer than that.',
   );
 }

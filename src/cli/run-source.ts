@@ -4,7 +4,7 @@ import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import type { SessionOptions } from '../runtime/session-parts.ts';
 import { usageError } from './failure.ts';
-import { openBinnedRecording, openForModel } from './open-data.ts';
+import { lagOf, openBinnedRecording, openForModel } from './open-data.ts';
 
 export interface RunSourceOptions {
   source?: string;
@@ -24,7 +24,8 @@ export interface RunSource {
   worker: SessionOptions['source'];
   /** As shown to the user. */
   name: string;
-  isSimulated: boolean;
+  /** Of data; without end where none is set. */
+  seconds: number;
   /** What to calibrate on. */
   calibrationData(): BinnedRecording;
 }
@@ -53,18 +54,22 @@ function simulatedSource(options: RunSourceOptions, model: Model | undefined): R
   const { seed, speed, duration } = options;
   const array = { seed, day: options.day ?? 0, channelCount: options.channels ?? 96 };
   const binMs = model?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
+  const lagMs = model === undefined ? 0 : Math.round(lagOf(model)); // a frame is a millisecond
   return {
     worker: {
       kind: 'simulated',
       config: {
         array,
+        lagMs,
         startFrame: frameAfter(CALIBRATION_SECONDS),
         speed,
         ...(duration === undefined ? {} : { frameCount: Math.max(1, frameAfter(duration)) }),
       },
     },
-    name: `simulated array, ${array.channelCount} channels, seed ${seed}, day ${array.day}`,
-    isSimulated: true,
+    name:
+      `simulated array, ${array.channelCount} channels, seed ${seed}, day ${array.day}` +
+      (lagMs === 0 ? '' : `, the hand ${lagMs} ms later`),
+    seconds: duration ?? Infinity,
     calibrationData: () => simulateRecording(array, CALIBRATION_SECONDS, binMs),
   };
 }
@@ -86,7 +91,7 @@ function replaySource(options: RunSourceOptions, model: Model | undefined): RunS
   return {
     worker: { kind: 'replay', config: { recording: toShared(recording), from: firstBin, to: endBin, speed } },
     name: path,
-    isSimulated: false,
+    seconds: ((endBin - firstBin) * recording.binMs) / 1000,
     calibrationData: () => recording,
   };
 }

@@ -1,22 +1,15 @@
 /** `betz run`: decodes a source live, calibrating first when no model is given. */
 import { Command } from 'commander';
 import { ADAPTATIONS } from '../calibration/adaptive/adaptations.ts';
-import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
-import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelFile } from '../host/model-store.ts';
-import { assertStatePathWritable, readStateFile, writeStateFile } from '../host/state-store.ts';
+import { assertStatePathWritable } from '../host/state-store.ts';
 import { version } from '../host/version.ts';
-import type { LiveCalibration } from '../runtime/live-calibration.ts';
-import { RecordingSink } from '../runtime/recording-sink.ts';
-import { Session } from '../runtime/session.ts';
-import type { SessionSummary } from '../runtime/session-summary.ts';
-import type { Sink } from '../runtime/sink.ts';
 import { parseMethod } from './calibrate-session.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
-import { driftReferenceLines, driftRemedy } from './drift-text.ts';
+import { driftReferenceLines } from './drift-text.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import type { Interrupt } from './interrupt.ts';
 import { r2Text } from './metrics-text.ts';
@@ -29,19 +22,17 @@ import {
   parseSpeed,
 } from './option-parsers.ts';
 import { assertRecordingPathFree, chooseRecordPath } from './record-path.ts';
-import {
-  calibrationLines,
-  calibrationReport,
-  checkCalibration,
-  makeCalibration,
-  refuseLaggedLearning,
-} from './run-calibration.ts';
+import { checkCalibration, refuseHopelessCalibration } from './run-calibration-checks.ts';
+import { calibrationReport } from './run-calibration.ts';
 import { checkRunOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
+import { checkSavedModel, refuseUnsavable } from './run-saved-model.ts';
+import { hasKeys, runSession } from './run-session.ts';
+import type { LoadedModel } from './run-session.ts';
+import { REPLACE_HELP } from './refuse-replacing.ts';
 import { chooseSource } from './run-source.ts';
 import type { RunSource } from './run-source.ts';
-import { SessionDisplay } from './session-display.ts';
-import { eventText, summaryLines } from './session-text.ts';
+import { SessionControl } from './session-control.ts';
 
 export function runCommand(): Command {
   return new Command('run')
@@ -96,7 +87,7 @@ export function runCommand(): Command {
     )
     .option(
       '--calibrate <seconds>',
-      'while it decodes, fit --model anew to the first seconds of this session; needs --auto-promote or --candidate-out',
+      'while it decodes, fit --model anew to the first seconds of this session (8 at least); without the live view it needs --auto-promote or --candidate-out',
       parsePositive,
     )
     .option('--method <name>', `with --calibrate: ${SESSION_METHODS.join(', ')} (default: auto)`, parseMethod)
@@ -107,6 +98,11 @@ export function runCommand(): Command {
       `how the decoder adapts while it is used: ${ADAPTATIONS.join(', ')} (default: not at all)`,
       namesParser(ADAPTATIONS, 'way to adapt'),
     )
+    .option(
+      '--save-model <file>',
+      'with --adapt: write a model at the end, with what the decoder has learned',
+    )
+    .option('--replace', `of --candidate-out and --save-model: ${REPLACE_HELP}`)
     .option('--plain', 'one line a second instead of the live view')
     .option('--json', 'print one JSON object on stdout at the end')
     .addHelpText(
@@ -119,27 +115,41 @@ Examples:
   $ betz run --model model.safetensors --load-state morning.state
   $ betz run --model model.safetensors --day 30 --calibrate 60 --auto-promote
   $ betz run --model model.safetensors --day 30 --calibrate 60 --candidate-out day30.safetensors
-  $ betz run --model model.safetensors --day 8 --adapt normalise`,
+  $ betz run --model model.safetensors --day 8 --adapt normalise --save-model day8.safetensors
+
+Keys in the live view, which shows those that do something now:
+  r   go back to the decoder before the last change
+  c   cancel the calibration, or discard the decoder that it proposes, and go on decoding
+  p   put the decoder into service that the calibration proposes
+  q   stop, as Ctrl-C does
+Without the live view the signal SIGUSR2 goes back to the decoder before (kill -USR2 PID). docs/live-calibration.md`,
     )
     .action(runRun);
 }
 
 async function runRun(options: RunOptions): Promise<void> {
   checkRunOptions(options);
-  checkCalibration(options);
+  checkCalibration(options, hasKeys(options));
+  checkSavedModel(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
-  if (loaded !== undefined) refuseLaggedLearning(options, loaded.model);
+  if (loaded !== undefined) refuseUnsavable(options, loaded.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
   const source = chooseSource(options, loaded?.model);
+  if (loaded !== undefined) refuseHopelessCalibration(options, loaded.model, source);
   const { recordPath, folder } = chooseRecordPath(options);
   const interrupt = listenForInterrupt('stopping');
+  const control = new SessionControl((text) => process.stderr.write(`${text}\n`));
   try {
     if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
     if (options.saveState !== undefined) assertStatePathWritable(options.saveState);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
-    const { summary, calibration } = await runSession(options, source, model, recordPath, interrupt);
+    const { summary, calibration, savedModel } = await runSession(options, source, model, {
+      recordPath,
+      interrupt,
+      control,
+    });
     if (calibration?.proposalError !== undefined) throw calibration.proposalError;
-    const files = { recording: recordPath ?? null, state: options.saveState ?? null };
+    const files = { recording: recordPath ?? null, state: options.saveState ?? null, savedModel };
     if (options.json) {
       const { labels } = model.model.output;
       const story =
@@ -149,16 +159,10 @@ async function runRun(options: RunOptions): Promise<void> {
       process.stdout.write(`${JSON.stringify({ ...summary, ...files, ...story })}\n`);
     }
   } finally {
+    control.dispose();
     interrupt.dispose();
     folder?.removeIfUnused();
   }
-}
-
-/** A model and its file. */
-interface LoadedModel {
-  model: Model;
-  bytes: Uint8Array;
-  hash: string;
 }
 
 async function calibrateFirst(
@@ -186,86 +190,4 @@ async function calibrateFirst(
   for (const line of driftReferenceLines(model)) process.stderr.write(`${line}\n`);
   const bytes = encodeModel(model, `betz ${version}`);
   return { model, bytes, hash: modelHash(bytes) };
-}
-
-async function runSession(
-  options: RunOptions,
-  source: RunSource,
-  { model, bytes, hash }: LoadedModel,
-  recordPath: string | undefined,
-  interrupt: Interrupt,
-): Promise<{ summary: SessionSummary; calibration: LiveCalibration | undefined }> {
-  const { loadState, saveState } = options;
-  const modelName = options.model ?? `${model.kind}, calibrated for this run`;
-  const display = new SessionDisplay(`${model.kind}   ${source.name}`, {
-    isLive: process.stdout.isTTY && options.json === undefined && options.plain === undefined,
-    lines: options.json === undefined ? process.stdout : process.stderr,
-    recordPath,
-  });
-  const calibration = makeCalibration(options, model, hash, (text) => {
-    display.tell(text);
-  });
-  const sinks: Sink[] = [display.trace];
-  // Before the recording: it may refuse the source, and then there is to be no file.
-  if (calibration !== undefined) sinks.push(calibration);
-  if (recordPath !== undefined) {
-    sinks.push(
-      new RecordingSink({
-        path: recordPath,
-        modelHash: hash,
-        config: { ...options },
-        versions: { betz: version, node: process.version },
-      }),
-    );
-  }
-  const remedy = (): string => driftRemedy(model, options.model, calibration?.state);
-  const session = await Session.start({
-    source: source.worker,
-    modelBytes: bytes,
-    ...(loadState === undefined && saveState === undefined
-      ? {}
-      : {
-          state: { modelHash: hash, ...(loadState === undefined ? {} : { from: readStateFile(loadState) }) },
-        }),
-    ...(options.adapt === undefined ? {} : { adaptations: options.adapt as Adaptation[] }),
-    modelName,
-    sourceName: source.name,
-    ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
-    sinks,
-    onEvent: (event) => {
-      const text = eventText(event);
-      if (text !== undefined) display.tell(text);
-      if (event.kind === 'drift' && event.isRecalibrationAdvised) display.tell(`to do: ${remedy()}`);
-    },
-  });
-  calibration?.attach(session);
-  const stop = (): void => {
-    calibration?.cancel('the session was stopped');
-    session.stop().catch(() => undefined); // `done` has the error
-  };
-  if (interrupt.signal.aborted) stop();
-  interrupt.signal.addEventListener('abort', stop);
-  interrupt.tellBy((text) => {
-    display.tell(text);
-  });
-  display.start(session);
-  try {
-    const summary = await session.done;
-    display.close();
-    const stream = options.json === undefined ? process.stdout : process.stderr;
-    stream.write(`${summaryLines(summary, recordPath).join('\n')}\n`); // told even if the state cannot be saved
-    if (summary.drift?.isRecalibrationAdvised === true) stream.write(`to do     ${remedy()}\n`);
-    if (calibration !== undefined) {
-      const candidateOut = calibration.proposalError === undefined ? options.candidateOut : undefined;
-      stream.write(`${calibrationLines(calibration.account(), candidateOut).join('\n')}\n`);
-    }
-    if (saveState !== undefined && session.sealedState !== undefined) {
-      writeStateFile(saveState, session.sealedState);
-      stream.write(`state     ${saveState}\n`);
-    }
-    return { summary, calibration };
-  } finally {
-    display.close();
-    interrupt.signal.removeEventListener('abort', stop);
-  }
 }

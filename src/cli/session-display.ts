@@ -10,6 +10,10 @@ export interface DisplayOptions {
   /** Where lines go without it. */
   lines: NodeJS.WriteStream;
   recordPath: string | undefined;
+  /** Where the calibration stands, and in short while it is under way; undefined where there is none. */
+  calibration: () => { text: string; stage: string | undefined } | undefined;
+  /** What can be done now, and by which key. */
+  keys: () => string;
 }
 
 const VIEW_MS = 100;
@@ -70,7 +74,9 @@ export class SessionDisplay {
       status: this.session.snapshot(),
       trace: this.trace.points,
       recordPath: this.options.recordPath,
+      calibration: this.options.calibration()?.text,
       events: this.events,
+      keys: this.options.keys(),
     });
   }
 
@@ -85,6 +91,7 @@ export class SessionDisplay {
       const truth = d < last.truth.length ? ` (true ${signed(last.truth[d])})` : '';
       return `${label} ${signed(last.output[d])}${truth}`;
     });
-    this.options.lines.write(`${statusLine(status, `${values.join('  ')} ${unit}`)}\n`);
+    const stage = this.options.calibration()?.stage;
+    this.options.lines.write(`${statusLine(status, `${values.join('  ')} ${unit}`, stage)}\n`);
   }
 }

@@ -1,10 +1,15 @@
 /** A session in words: lines shared by the live view, the one-line-a-second output and the closing summary. */
-import { driftEventText, driftText } from './drift-text.ts';
+import { durationText } from './duration-text.ts';
+import { driftEventText, driftLines } from './drift-text.ts';
+import { R2_S_MIN } from './metrics-text.ts';
 import type { SessionEvent } from '../runtime/sink.ts';
 import type { AdaptationStatus, SessionStatus, SessionSummary } from '../runtime/session-summary.ts';
 
-export function accuracyText({ r2, bins }: Pick<SessionStatus, 'r2' | 'bins'>): string {
+export function accuracyText(status: SessionStatus): string {
+  const { r2, bins } = status;
   if (r2 === null) return `no truth to compare with   ${bins} bins`;
+  if (!isR2Meaningful(status))
+    return `R2 takes ${R2_S_MIN} s of behaviour, ${Math.floor(comparedS(status))} s so far   ${bins} bins`;
   const parts = Object.entries(r2).map(([label, value]) => `${label} ${value.toFixed(3)}`);
   return `R2 ${parts.join('  ')}   ${bins} bins`;
 }
@@ -28,12 +33,6 @@ export function samplesText({ samples }: SessionStatus): string {
   return `processed ${processed} of ${produced}  lost ${lost}  dropped ${dropped}`;
 }
 
-/** 75 -> '01:15' */
-export function durationText(seconds: number): string {
-  const whole = Math.floor(seconds);
-  return `${String(Math.floor(whole / 60)).padStart(2, '0')}:${String(whole % 60).padStart(2, '0')}`;
-}
-
 /** '+0.25', '-0.25', ' 0.00': always as wide, so that nothing jumps. */
 export function signed(value: number): string {
   const digits = Math.abs(value).toFixed(2);
@@ -41,10 +40,10 @@ export function signed(value: number): string {
   return `${sign}${digits}`;
 }
 
-/** One line for a log; the summary at the end has the rest. */
-export function statusLine(status: SessionStatus, output: string): string {
+/** One line for a log; the summary at the end has the rest. @param stage of a calibration under way */
+export function statusLine(status: SessionStatus, output: string, stage?: string): string {
   const { r2, latencyUs, samples, seconds, drift } = status;
-  const accuracy = `R2 ${r2 === null ? '-' : r2['mean'].toFixed(3)}`;
+  const accuracy = `R2 ${r2 === null || !isR2Meaningful(status) ? '-' : r2['mean'].toFixed(3)}`;
   const latency =
     `${isTimed(status) ? 'latency' : 'computing'} p50 ${us(latencyUs.p50)}` +
     `  p99 ${us(latencyUs.p99)}  max ${us(latencyUs.max)}`;
@@ -53,9 +52,16 @@ export function statusLine(status: SessionStatus, output: string): string {
     drift === null
       ? []
       : [`drift ${drift.index.toFixed(1)}${drift.isRecalibrationAdvised ? ': recalibrate' : ''}`];
-  return [durationText(seconds), output, accuracy, latency, ...misses, `${samples.lost} lost`, ...index].join(
-    '  ',
-  );
+  return [
+    durationText(seconds),
+    ...(stage === undefined ? [] : [stage]), // first, for a line may be cut
+    output,
+    accuracy,
+    latency,
+    ...misses,
+    `${samples.lost} lost`,
+    ...index,
+  ].join('  ');
 }
 
 /** Events that a person should read; undefined for the ones that are part of normal running. */
@@ -99,7 +105,9 @@ export function summaryLines(summary: SessionSummary, recordPath?: string): stri
     `source    ${source}`,
     `model     ${model}`,
     `accuracy  ${accuracyText(summary)}`,
-    ...(drift === null ? [] : [`drift     ${driftText(drift)}`]),
+    ...(drift === null
+      ? []
+      : driftLines(drift, binMs).map((line, i) => `${i === 0 ? 'drift     ' : '          '}${line}`)),
     `latency   ${latencyText(summary)}`,
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   produced ${produced}  received ${received}  lost ${lost}  processed ${processed}  dropped ${dropped}`,
@@ -119,6 +127,14 @@ function adaptationText({
     ? `  ${usesLearnedReadout ? 'learned' : 'calibrated'} readout in use`
     : '';
   return `${by.join(', ')}  learned from ${learnedBins} bins  held ${heldBins}  gave up ${rollbacks} times${readout}`;
+}
+
+function isR2Meaningful(status: SessionStatus): boolean {
+  return comparedS(status) >= R2_S_MIN;
+}
+
+function comparedS({ comparedBins, binMs }: SessionStatus): number {
+  return (comparedBins * binMs) / 1000;
 }
 
 function isTimed({ latencyOf }: SessionStatus): boolean {

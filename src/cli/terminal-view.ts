@@ -3,16 +3,10 @@
  * `renderView` is a function from values to lines; `TerminalView` puts them on the screen.
  */
 import type { SessionStatus } from '../runtime/session-summary.ts';
-import { driftText } from './drift-text.ts';
+import { driftLines } from './drift-text.ts';
+import { durationText } from './duration-text.ts';
 import type { TracePoint } from './live-trace.ts';
-import {
-  accuracyText,
-  deadlineText,
-  durationText,
-  latencyText,
-  samplesText,
-  signed,
-} from './session-text.ts';
+import { accuracyText, deadlineText, latencyText, samplesText, signed } from './session-text.ts';
 
 export interface ViewContent {
   title: string;
@@ -23,8 +17,12 @@ export interface ViewContent {
   trace: readonly TracePoint[];
   /** Where the recording goes; undefined where none is made. */
   recordPath: string | undefined;
+  /** Where the calibration stands; undefined where the session has none. */
+  calibration: string | undefined;
   /** The last things that happened, newest last. */
   events: readonly string[];
+  /** What can be done now, and by which key. */
+  keys: string;
 }
 
 export interface ScreenSize {
@@ -42,7 +40,9 @@ export interface Screen extends ScreenSize {
 /** Rows of a plot, in the order of preference; odd, so that zero has a row of its own. */
 const PLOT_ROWS = [9, 7, 5, 3];
 const PLOT_COLUMNS_MAX = 100;
-const EVENT_LINES = 2;
+const EVENT_LINES = 3;
+/** Before every line of text. */
+const LABEL_COLUMNS = 10;
 /** One plot per output would flood a screen beyond this. */
 const PLOTS_MAX = 2;
 const TRUE_MARK = '·';
@@ -56,21 +56,22 @@ export function plotWidth(columns: number): number {
 
 /** At most `rows` - 1 lines of at most `columns` - 1 characters, so that the terminal neither wraps nor scrolls. */
 export function renderView(content: ViewContent, { columns, rows }: ScreenSize): string[] {
-  const { title, status, recordPath, events } = content;
+  const { title, status, recordPath, calibration, events, keys } = content;
+  const { drift } = status;
   const labels = content.labels.slice(0, PLOTS_MAX);
   const deadline = deadlineText(status);
   const head = [`Betz  ${durationText(status.seconds)}   ${title}`, ''];
   const foot = [
     '',
     `accuracy  ${accuracyText(status)}`,
-    ...(status.drift === null ? [] : [`drift     ${driftText(status.drift)}`]),
+    ...(drift === null ? [] : labelled('drift', driftLines(drift, status.binMs, 0), 2)),
     `latency   ${latencyText(status)}`,
     ...(deadline === undefined ? [] : [`deadline  ${deadline}`]),
     `samples   ${samplesText(status)}`,
     `recording ${recordPath ?? 'off'}`,
-    // Always as many lines, so that a first event moves nothing.
-    ...Array.from({ length: EVENT_LINES }, (_, i) => eventLine(events.slice(-EVENT_LINES).at(i))),
-    'Ctrl-C ends the session.',
+    ...(calibration === undefined ? [] : [`calibrate ${calibration}`]),
+    ...eventLines(events, columns - 1 - LABEL_COLUMNS),
+    `keys      ${keys}`,
   ];
   const free = rows - 1 - head.length - foot.length;
   const plotRows = PLOT_ROWS.find((count) => labels.length * (1 + count) <= free) ?? 0;
@@ -80,8 +81,36 @@ export function renderView(content: ViewContent, { columns, rows }: ScreenSize):
     .map((line) => line.slice(0, Math.max(1, columns - 1)));
 }
 
-function eventLine(event: string | undefined): string {
-  return event === undefined ? '' : `event     ${event}`;
+/** Always as many lines, so that something new moves nothing. */
+function labelled(label: string, lines: readonly string[], lineCount: number): string[] {
+  return Array.from({ length: lineCount }, (_, i) =>
+    i < lines.length ? `${(i === 0 ? label : '').padEnd(LABEL_COLUMNS)}${lines[i]}` : '',
+  );
+}
+
+/** The newest event whole, as far as there are lines for it, and what came before it as long as that has room. */
+function eventLines(events: readonly string[], width: number): string[] {
+  let lines: string[] = [];
+  for (const event of [...events].reverse()) {
+    const wrapped = wrap(event, Math.max(1, width)).slice(0, EVENT_LINES);
+    const both = [...labelled('event', wrapped, wrapped.length), ...lines];
+    if (both.length > EVENT_LINES) break;
+    lines = both;
+  }
+  return [...lines, ...new Array<string>(EVENT_LINES - lines.length).fill('')];
+}
+
+/** At blanks where there are some. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const blank = rest.lastIndexOf(' ', width);
+    const end = blank > 0 ? blank : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
 }
 
 /** One dimension: the last values in words, and the plot, if it has rows, with the newest bin at the right. */

@@ -7,12 +7,13 @@
  */
 import { z } from 'zod';
 import { BetzError } from '../core/errors.ts';
+import { safetensorsKind } from '../core/file-kind.ts';
 import { canonicalJson, fnv1a64 } from './architecture-hash.ts';
 import type { DecoderKind, Model } from './decoder.ts';
 import { DRIFT_SCALARS, driftScalars } from './drift-tensors.ts';
 import { checkTensors, tensorsFromStored, tensorsToStore } from './model-tensors.ts';
 import { decoderKinds, findDecoderKind } from './registry.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { notModel, readSafetensors, writeSafetensors } from './safetensors.ts';
 import { sessionLabels } from './session-tensors.ts';
 
 const MODEL_FORMAT = 'betz-model';
@@ -125,12 +126,7 @@ function checkLabels(what: string, labels: readonly string[], expected: number):
 
 function checkFormat(metadata: ReadonlyMap<string, string>): void {
   const format = metadata.get('format');
-  if (format !== MODEL_FORMAT) {
-    throw new BetzError('DEC_MODEL_FORMAT_UNKNOWN', 'this safetensors file is not a Betz model', {
-      value: format ?? 'no format tag',
-      tip: 'Give a file that `betz calibrate --out` wrote.',
-    });
-  }
+  if (format !== MODEL_FORMAT) throw notModel(safetensorsKind(format));
   const version = text(metadata, 'format_version');
   if (version !== MODEL_FORMAT_VERSION) {
     const writer = metadata.get('writer') ?? 'an unnamed program';

@@ -10,6 +10,8 @@
  * Format: https://huggingface.co/docs/safetensors ("Format").
  */
 import { BetzError } from '../core/errors.ts';
+import { fileKind } from '../core/file-kind.ts';
+import type { FileKind } from '../core/file-kind.ts';
 import type { TensorData } from './decoder.ts';
 import { duplicateKey } from './json-duplicates.ts';
 
@@ -47,7 +49,7 @@ const HEADER_BYTES_MAX = 100_000_000; // the reference implementation's cap
 const METADATA_KEY = '__metadata__';
 const ALIGNMENT_BYTES = 8;
 
-/** @throws BetzError DEC_MODEL_TRUNCATED, DEC_MODEL_HEADER_INVALID, DEC_MODEL_DTYPE_UNKNOWN, DEC_MODEL_LAYOUT_INVALID */
+/** @throws BetzError DEC_MODEL_FORMAT_UNKNOWN, DEC_MODEL_TRUNCATED, DEC_MODEL_HEADER_INVALID, DEC_MODEL_DTYPE_UNKNOWN, DEC_MODEL_LAYOUT_INVALID */
 export function readSafetensors(file: Uint8Array): Safetensors {
   const header = readHeader(file);
   const data = file.subarray(LENGTH_BYTES + header.byteLength);
@@ -154,6 +156,8 @@ function readHeader(file: Uint8Array): { entries: Record<string, unknown>; byteL
   }
   const length = new DataView(file.buffer, file.byteOffset, file.byteLength).getBigUint64(0, true);
   if (length > BigInt(HEADER_BYTES_MAX)) {
+    const kind = length > 0xffff_ffffn ? fileKind(file) : undefined; // else it may be a header that is damaged
+    if (kind !== undefined) throw notModel(kind);
     throw headerInvalid(`a header of ${length.toString()} bytes is beyond the limit`, length.toString());
   }
   const byteLength = Number(length);
@@ -235,6 +239,11 @@ function checkCover(extents: { name: string; begin: number; end: number }[], dat
   }
   if (covered !== dataBytes)
     throw layoutInvalid('bytes after the last tensor belong to none', dataBytes - covered);
+}
+
+/** Of a file that is something else than a Betz model. */
+export function notModel({ name, tip }: FileKind): BetzError {
+  return new BetzError('DEC_MODEL_FORMAT_UNKNOWN', `this file is ${name}, not a model`, { value: name, tip });
 }
 
 function layoutInvalid(message: string, value: unknown): BetzError {

@@ -14,7 +14,8 @@
  */
 import { crc32 } from '../core/crc32.ts';
 import { BetzError } from '../core/errors.ts';
-import type { Decoder, DecoderKind } from './decoder.ts';
+import { fileKind } from '../core/file-kind.ts';
+import type { Decoder, DecoderKind, LearningDecoder } from './decoder.ts';
 
 /** The model that a state belongs to. */
 export interface StateOwner {
@@ -29,8 +30,10 @@ const AT = { magic: 0, version: 4, kind: 8, modelHash: 32, stateBytes: 64, state
 const KIND_BYTES = AT.modelHash - AT.kind;
 const HASH_BYTES = AT.stateBytes - AT.modelHash;
 const CHECKSUM_BYTES = 4;
+/** Digits of a hash that tell two files apart. */
+const HASH_SHOWN = 12;
 const OTHER_MODEL_TIP =
-  'A state fits only the model that it was saved from: use that one, or start from a fresh state.';
+  'A state fits only the model file that it was saved from: use that one (`sha256sum` tells files apart), or start from a fresh state.';
 
 /** Size of a sealed state of this decoder. */
 export function sealedStateBytes(decoder: Pick<Decoder, 'stateBytes'>): number {
@@ -71,30 +74,45 @@ export function openState(sealed: Uint8Array, decoder: Decoder, owner: StateOwne
   }
   const expectedHash = hashBytes(owner.modelHash);
   if (sealed.subarray(AT.modelHash, AT.stateBytes).some((byte, i) => byte !== expectedHash[i])) {
-    throw new BetzError('DEC_STATE_MODEL_MISMATCH', 'the state belongs to another model', {
-      value: hexText(sealed.subarray(AT.modelHash, AT.stateBytes)),
-      tip: OTHER_MODEL_TIP,
-    });
+    const hash = hexText(sealed.subarray(AT.modelHash, AT.stateBytes));
+    throw new BetzError(
+      'DEC_STATE_MODEL_MISMATCH',
+      `the state was saved from another '${kind}' model (SHA-256 ${hash.slice(0, HASH_SHOWN)}...) than the one that is to go on ` +
+        `from it (${owner.modelHash.slice(0, HASH_SHOWN)}...)`,
+      { value: hash, tip: OTHER_MODEL_TIP },
+    );
   }
   const stateBytes = view.getUint32(AT.stateBytes, true);
-  if (stateBytes !== decoder.stateBytes) throw sizeMismatch(stateBytes, decoder.stateBytes);
+  if (stateBytes !== decoder.stateBytes) throw otherAdaptation(stateBytes, decoder);
   const state = sealed.subarray(AT.state, AT.state + stateBytes);
   checkFinite(state, owner.kind.stateNumbers);
   decoder.loadState(state);
 }
 
+/** Of the model that a sealed state belongs to. @throws BetzError DEC_STATE_* */
+export function sealedModelHash(sealed: Uint8Array): string {
+  checkWhole(sealed);
+  return hexText(sealed.subarray(AT.modelHash, AT.stateBytes));
+}
+
 /** That these bytes are a sealed state of this version, and undamaged. */
 function checkWhole(sealed: Uint8Array): void {
+  const magic = readAscii(sealed, AT.magic, MAGIC.length);
+  if (sealed.byteLength >= MAGIC.length && magic !== MAGIC) {
+    const kind = fileKind(sealed);
+    throw new BetzError(
+      'DEC_STATE_FORMAT_UNKNOWN',
+      kind === undefined ? 'this is no sealed state' : `this file is ${kind.name}, not a state of a decoder`,
+      {
+        value: kind?.name ?? hexText(sealed.subarray(0, MAGIC.length)),
+        tip: kind?.tip ?? 'Give what Betz sealed, or start from a fresh state.',
+      },
+    );
+  }
   if (sealed.byteLength < AT.state + CHECKSUM_BYTES) {
     throw new BetzError('DEC_STATE_TRUNCATED', `${sealed.byteLength} bytes are too few for a sealed state`, {
       value: sealed.byteLength,
       tip: 'The state was cut short: copy it again, or start from a fresh state.',
-    });
-  }
-  if (readAscii(sealed, AT.magic, MAGIC.length) !== MAGIC) {
-    throw new BetzError('DEC_STATE_FORMAT_UNKNOWN', 'this is no sealed state', {
-      value: hexText(sealed.subarray(0, MAGIC.length)),
-      tip: 'Give what Betz sealed, or start from a fresh state.',
     });
   }
   const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
@@ -114,7 +132,12 @@ function checkWhole(sealed: Uint8Array): void {
     });
   }
   const stateBytes = view.getUint32(AT.stateBytes, true);
-  if (stateBytes !== checksumAt - AT.state) throw sizeMismatch(stateBytes, checksumAt - AT.state);
+  if (stateBytes !== checksumAt - AT.state) {
+    throw new BetzError('DEC_STATE_SIZE_MISMATCH', 'the state has another size than it says', {
+      value: `${checksumAt - AT.state} bytes instead of ${stateBytes}`,
+      tip: 'The state was damaged: copy it again, or start from a fresh state.',
+    });
+  }
 }
 
 /** @throws BetzError DEC_STATE_NOT_FINITE */
@@ -131,11 +154,19 @@ function checkFinite(state: Uint8Array, numbers: DecoderKind['stateNumbers']): v
   }
 }
 
-function sizeMismatch(found: number, expected: number): BetzError {
-  return new BetzError('DEC_STATE_SIZE_MISMATCH', `the state has ${found} bytes instead of ${expected}`, {
-    value: found,
-    tip: 'A state fits only the model that it was saved from, adapting in the same ways: use both, or start from a fresh state.',
-  });
+/** The model is the same, so the decoder adapted in other ways; the sizes tell some of them apart. */
+function otherAdaptation(found: number, decoder: Decoder | LearningDecoder): BetzError {
+  const core = 'core' in decoder ? decoder.core : undefined;
+  const saved =
+    core === undefined ? 'adapted' : found === core.stateBytes ? 'did not adapt' : 'adapted in other ways';
+  return new BetzError(
+    'DEC_STATE_SIZE_MISMATCH',
+    `the state was saved while its model ${saved}; the decoder that is to go on from it ${core === undefined ? 'does not adapt' : 'adapts'}`,
+    {
+      value: `${found} bytes, where ${decoder.stateBytes} are needed`,
+      tip: 'Adapt as when it was saved (`betz run --adapt`), or start from a fresh state.',
+    },
+  );
 }
 
 /** A model hash as bytes. A hash or a kind that does not fit the format is a fault of the caller. */

@@ -2,7 +2,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { decodeCheckpoint, encodeCheckpoint } from '../calibration/session/checkpoint-file.ts';
 import type { TrainingCheckpoint } from '../calibration/training.ts';
-import { readModelBytes, writeModelBytes } from './model-store.ts';
+import { MODEL_FILE_ERRORS, readModelBytes } from './model-store.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 /** How often one is written: a second of writing, at most, for what is lost otherwise. */
 const INTERVAL_MS = 20_000;
@@ -32,7 +33,7 @@ export class CheckpointStore {
   /** The last step, e.g. because the training was interrupted. @returns whether there was one to write */
   write(): boolean {
     if (this.take === undefined) return false;
-    writeModelBytes(this.path, encodeCheckpoint(this.take(), this.fingerprint));
+    writeWholeFile(this.path, encodeCheckpoint(this.take(), this.fingerprint), MODEL_FILE_ERRORS);
     this.lastMs = performance.now();
     return true;
   }

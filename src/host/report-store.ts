@@ -1,16 +1,16 @@
 /** Reports on disk, each written as a whole. */
 import { BetzError } from '../core/errors.ts';
-import { assertWholeFileWritable, writeWholeFile } from './whole-file.ts';
+import { assertFree, writeKeeping } from './kept-file.ts';
 import type { WholeFileWriteErrors } from './whole-file.ts';
 
-/** @throws BetzError CFG_REPORT_UNWRITABLE */
-export function assertReportPathWritable(path: string): void {
-  assertWholeFileWritable(path, ERRORS);
+/** @param mayReplace what is there will be kept beside the new file @throws BetzError CFG_FILE_EXISTS, CFG_REPORT_UNWRITABLE */
+export function assertReportPathWritable(path: string, mayReplace: boolean): void {
+  assertFree(path, mayReplace, ERRORS);
 }
 
-/** @throws BetzError CFG_REPORT_UNWRITABLE */
+/** What is there is kept beside it. @throws BetzError CFG_REPORT_UNWRITABLE */
 export function writeReportFile(path: string, text: string): void {
-  writeWholeFile(path, new TextEncoder().encode(text), ERRORS);
+  writeKeeping(path, new TextEncoder().encode(text), ERRORS);
 }
 
 const ERRORS: WholeFileWriteErrors = {

@@ -23,6 +23,7 @@ import { BetzError } from '../core/errors.ts';
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 const PERMISSION_BITS = 0o777;
 const NOT_A_FILE = 'it is not a file';
+const WRITABLE_TIP = 'Give a file name in an existing folder that you may write to.';
 /** What the system says when there is no room for (more of) a file. */
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
@@ -62,7 +63,7 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
   try {
     file = openSync(temporary, 'wx');
   } catch (cause) {
-    throw notWritten(path, errnoCode(cause), errors, cause);
+    throw notWritten(path, cause, errors);
   }
   try {
     try {
@@ -77,7 +78,7 @@ export function writeWholeFile(path: string, bytes: Uint8Array, errors: WholeFil
     renameSync(temporary, target);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw notWritten(path, errnoCode(cause), errors, cause);
+    throw notWritten(path, cause, errors);
   }
   syncFolder(dirname(target));
 }
@@ -93,7 +94,7 @@ export function assertWholeFileWritable(path: string, errors: WholeFileWriteErro
     closeSync(openSync(temporary, 'wx'));
     rmSync(temporary);
   } catch (cause) {
-    throw notWritten(path, errnoCode(cause), errors, cause);
+    throw notWritten(path, cause, errors);
   }
 }
 
@@ -118,7 +119,7 @@ function resolveTarget(path: string, errors: WholeFileWriteErrors): string {
   } catch (cause) {
     // Not there yet is as it should be; whether its folder is will show when the temporary file is made.
     if (errnoCode(cause) === 'ENOENT') return linkTarget(path) ?? path;
-    throw notWritten(path, errnoCode(cause), errors, cause);
+    throw notWritten(path, cause, errors);
   }
   if (!statSync(target).isFile()) throw notWritten(path, NOT_A_FILE, errors);
   return target;
@@ -145,7 +146,10 @@ function syncFolder(folder: string): void {
   }
 }
 
-function notWritten(path: string, code: string, errors: WholeFileWriteErrors, cause?: unknown): BetzError {
+/** @param cause what the file system said, or a reason in words */
+export function notWritten(path: string, cause: unknown, errors: WholeFileWriteErrors): BetzError {
+  if (typeof cause === 'string') return errors.unwritable(path, cause, WRITABLE_TIP, undefined);
+  const code = errnoCode(cause);
   if (NO_ROOM.has(code))
     return errors.unwritable(
       path,
@@ -153,12 +157,7 @@ function notWritten(path: string, code: string, errors: WholeFileWriteErrors, ca
       'Free some space, or write to another disk.',
       cause,
     );
-  return errors.unwritable(
-    path,
-    code,
-    'Give a file name in an existing folder that you may write to.',
-    cause,
-  );
+  return errors.unwritable(path, code, WRITABLE_TIP, cause);
 }
 
 function errnoCode(cause: unknown): string {

@@ -4,6 +4,7 @@
  */
 import { basename, extname } from 'node:path';
 import { BetzError } from '../core/errors.ts';
+import { fileKind } from '../core/file-kind.ts';
 import type { Recording } from '../core/recording.ts';
 import { readDegenhartRecording } from './degenhart-recording.ts';
 import { readFileBytes } from './file-bytes.ts';
@@ -44,21 +45,6 @@ const MATLAB_LAYOUTS: readonly MatlabLayout[] = [
   },
 ];
 
-/** Formats that are recognised only to be named. */
-const OTHER_FORMATS: readonly { name: string; signature: string }[] = [
-  { name: 'an MCAP log (a Betz session recording, for example)', signature: '\x89MCAP0\r\n' },
-  { name: 'HDF5 (NWB, for example)', signature: '\x89HDF\r\n\x1a\n' },
-  { name: 'Blackrock NEV', signature: 'NEURALEV' },
-  { name: 'Blackrock NEV', signature: 'BREVENTS' },
-  { name: 'Blackrock NSx', signature: 'NEURALCD' },
-  { name: 'Blackrock NSx', signature: 'BRSMPGRP' },
-  { name: 'Intan RHD', signature: '\x02\x69\x91\xc6' },
-  { name: 'XDF', signature: 'XDF:' },
-  { name: 'NumPy', signature: '\x93NUMPY' },
-  { name: 'a ZIP archive', signature: 'PK\x03\x04' },
-  { name: 'gzip', signature: '\x1f\x8b' },
-];
-
 /**
  * Reads a whole recording into memory. Its name is the file's name without the extension.
  *
@@ -96,17 +82,19 @@ function readMatlabRecording(bytes: Uint8Array, name: string): Recording {
 }
 
 function unknownFormat(bytes: Uint8Array): BetzError {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
-  const other = OTHER_FORMATS.find(({ signature }) => start.startsWith(signature));
-  const known = FORMATS.map((format) => format.name).join(', ');
-  const found = other?.name ?? `begins with the bytes ${hex(bytes.subarray(0, 8))}`;
-  return new BetzError(
-    'LOG_FORMAT_UNKNOWN',
-    other === undefined
-      ? `this file is no known recording: it ${found}; known formats are ${known}`
-      : `this file is ${found}, which cannot be opened as a recording; known formats are ${known}`,
-    { value: found, tip: 'Convert the recording to a known format; docs/formats.md describes them.' },
-  );
+  const kind = fileKind(bytes);
+  const known = `known formats are ${FORMATS.map((format) => format.name).join(', ')}`;
+  if (kind !== undefined) {
+    return new BetzError('LOG_FORMAT_UNKNOWN', `this file is ${kind.name}, not a recording; ${known}`, {
+      value: kind.name,
+      tip: kind.tip,
+    });
+  }
+  const found = `begins with the bytes ${hex(bytes.subarray(0, 8))}`;
+  return new BetzError('LOG_FORMAT_UNKNOWN', `this file is no known recording: it ${found}; ${known}`, {
+    value: found,
+    tip: 'Convert the recording to a known format; docs/formats.md describes them.',
+  });
 }
 
 function hex(bytes: Uint8Array): string {

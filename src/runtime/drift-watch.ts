@@ -14,6 +14,8 @@ export interface DriftStatus {
   /** About 1 as long as the signal is as it was; once a second. */
   index: number;
   threshold: number;
+  /** Below this for 10 s, an advice is withdrawn. */
+  withdrawalThreshold: number;
   /** What the index is made of. */
   parts: DriftParts;
   isRecalibrationAdvised: boolean;
@@ -31,7 +33,7 @@ export interface DriftStatus {
 export class DriftWatch {
   private readonly channelLabels: readonly string[];
   private readonly tell: (event: SessionEvent) => void;
-  /** By generation; of a decoder whose model has none, that of the one before stays. */
+  /** By generation; a decoder whose model has none is not watched. */
   private readonly references = new Map<number, DriftReference>();
   private generation = 0;
   private reference: DriftReference | undefined;
@@ -48,8 +50,7 @@ export class DriftWatch {
 
   /** Another decoder is in service; has to be told before the first of its bins is taken. */
   expect(generation: number, { drift }: Model): void {
-    const reference = drift ?? this.reference;
-    if (reference !== undefined) this.references.set(generation, reference);
+    if (drift !== undefined) this.references.set(generation, drift);
   }
 
   take({ generation, binIndex, features }: BinRecord): void {

@@ -7,18 +7,21 @@ import type { SessionCalibration } from '../calibration/session/calibrate-sessio
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { Guardrails } from '../calibration/session/guardrails.ts';
 import type { CalibrationState, Transition } from '../calibration/session/guardrails.ts';
-import { verdictOf } from '../calibration/session/report-verdict.ts';
+import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
 import type { Verdict } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
 import type { SessionOrigin } from '../calibration/session/session-provenance.ts';
 import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
-import { RunningMetrics } from '../core/running-metrics.ts';
-import type { RunningAccuracy } from '../core/running-metrics.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { modelHash } from '../host/model-store.ts';
+import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { FitProgressWatch } from './fit-progress.ts';
+import type { FitStatus } from './fit-progress.ts';
+import { AccuracyByGeneration } from './generation-accuracy.ts';
+import type { GenerationAccuracy } from './generation-accuracy.ts';
 import { LiveBins } from './live-bins.ts';
 import type { Session } from './session.ts';
 import { SessionFit } from './session-fit.ts';
@@ -33,7 +36,7 @@ export interface LiveCalibrationOptions {
   method: SessionMethod;
   /** For the provenance of the candidate, with the seed of the fit. */
   origin: SessionOrigin;
-  /** Promote a candidate that is proposed without asking. */
+  /** Promote a candidate that is proposed without asking, unless a rollback was asked for before: that was a person's choice. */
   autoPromote?: boolean;
   onTransition?: (transition: Transition) => void;
   /** Given the model file of a candidate when it is proposed. What it throws is kept in `proposalError`. */
@@ -42,9 +45,14 @@ export interface LiveCalibrationOptions {
   fitWorkerUrl?: URL;
 }
 
-/** What a live calibration has come to. */
+/** What a live calibration has come to, at any time. */
 export interface LiveCalibrationAccount {
   states: readonly Transition[];
+  /** Of data, up to now, and when there are enough. */
+  collectedSeconds: number;
+  seconds: number;
+  /** While a candidate is fitted and judged. */
+  fit?: FitStatus;
   /** Absent until a candidate was judged. */
   verdict?: Verdict;
   /** What the candidate was made by; `auto` names what it chose. */
@@ -52,8 +60,8 @@ export interface LiveCalibrationAccount {
   fitSeconds?: number;
   /** First bin that the candidate decoded, where it was promoted. */
   promotedBin?: number;
-  /** Of every decoder that was in service, by its number: 0 is the one that the session began with. */
-  accuracy: readonly (RunningAccuracy & { generation: number })[];
+  /** Of every decoder that was in service. */
+  accuracy: readonly GenerationAccuracy[];
 }
 
 export class LiveCalibration implements Sink {
@@ -62,18 +70,23 @@ export class LiveCalibration implements Sink {
   readonly queueRecords = 256;
   /** Of `onProposal`. */
   proposalError: Error | undefined;
+  /** The model file of the candidate, once it is judged; gone when it turned out to be unusable. */
+  candidate: { bytes: Uint8Array; hash: string } | undefined;
   private readonly options: LiveCalibrationOptions;
   private readonly rails: Guardrails;
-  private readonly metrics = new Map<number, RunningMetrics>();
+  private readonly accuracy = new AccuracyByGeneration();
   private readonly bins: LiveBins;
   private session: Session | undefined;
   private isPaced = false;
   private seconds = 0;
   private fit: SessionFit | undefined;
+  private fitWatch: FitProgressWatch | undefined;
   private ending: Promise<void> | undefined;
   private calibration: SessionCalibration | undefined;
   private verdict: Verdict | undefined;
-  private candidateHash: string | undefined;
+  /** It was asked for, and has neither come into service nor been refused. */
+  private isPromotionAsked = false;
+  private wasRollbackAsked = false;
   private promotedBin: number | undefined;
 
   constructor(options: LiveCalibrationOptions) {
@@ -93,26 +106,57 @@ export class LiveCalibration implements Sink {
   }
 
   account(): LiveCalibrationAccount {
-    const { calibration, verdict, promotedBin } = this;
+    const { calibration, verdict, promotedBin, fitWatch } = this;
     return {
       states: [...this.rails.history],
+      collectedSeconds: this.bins.seconds,
+      seconds: this.options.seconds,
+      ...(this.state === 'fitting' && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
       ...(verdict === undefined ? {} : { verdict }),
       ...(calibration === undefined
         ? {}
         : { method: calibration.candidate.method, fitSeconds: calibration.candidate.fitSeconds }),
       ...(promotedBin === undefined ? {} : { promotedBin }),
-      accuracy: [...this.metrics].flatMap(([generation, metrics]) => {
-        const accuracy = metrics.read();
-        return accuracy === undefined ? [] : [{ generation, ...accuracy }];
-      }),
+      accuracy: this.accuracy.read(),
     };
+  }
+
+  /** Whether there is something to cancel: a calibration under way, or a proposal that nobody has decided about. */
+  get isCancellable(): boolean {
+    return this.rails.allows('cancelled') && !this.isPromotionAsked;
   }
 
   /** At any time; once it is decided it does nothing. The decoder in service stays. */
   cancel(reason = 'cancelled'): void {
-    if (!this.rails.allows('cancelled')) return;
+    if (!this.isCancellable) return;
     this.rails.advance('cancelled', this.seconds, reason);
     this.fit?.cancel();
+  }
+
+  /** Whether `promote` has something to promote. */
+  get isPromotable(): boolean {
+    return this.candidate !== undefined && this.rails.allows('promoted') && !this.isPromotionAsked;
+  }
+
+  /**
+   * Puts the candidate into service that is proposed, or that was rolled back because someone asked for it.
+   * @throws BetzError CAL_NOTHING_PROPOSED, and those of `Session.promote`: then the decoder in service stays
+   */
+  async promote(): Promise<void> {
+    const { candidate, session } = this;
+    if (candidate === undefined || session === undefined || !this.isPromotable)
+      throw new BetzError('CAL_NOTHING_PROPOSED', 'no new decoder is waiting to be put into service', {
+        value: this.state,
+        tip: 'Wait until one is proposed: it has to be better on data that it has not seen.',
+      });
+    this.isPromotionAsked = true; // until the event comes, which says when
+    try {
+      await session.promote(candidate.bytes);
+    } catch (error) {
+      this.isPromotionAsked = false;
+      this.takeRefusal(error);
+      throw error;
+    }
   }
 
   /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED, CAL_CHANNELS_UNMATCHED */
@@ -145,7 +189,7 @@ export class LiveCalibration implements Sink {
   /** Unpaced, the session waits here for the fit, or it would be over before it. */
   write(record: BinRecord): void | Promise<void> {
     this.seconds = ((record.binIndex + 1) * this.options.base.binMs) / 1000;
-    this.measure(record);
+    this.accuracy.take(record);
     if (this.state !== 'collecting') return;
     this.bins.take(record);
     if (!this.bins.isFull) return;
@@ -155,11 +199,15 @@ export class LiveCalibration implements Sink {
   }
 
   writeEvent({ event }: TimedEvent): void {
-    if (event.kind === 'promoted' && event.modelHash === this.candidateHash) {
+    if (event.kind === 'promoted' && event.modelHash === this.candidate?.hash) {
+      this.isPromotionAsked = false;
       if (!this.rails.allows('promoted')) return;
-      this.promotedBin = event.binIndex;
+      this.promotedBin ??= event.binIndex;
       this.rails.advance('promoted', this.atBin(event.binIndex), `in service from bin ${event.binIndex} on`);
-    } else if (event.kind === 'rolledBack' && this.rails.allows('rolledBack')) {
+    } else if (event.kind === 'rolledBack') {
+      if (event.reason === 'asked') this.wasRollbackAsked = true;
+      if (!this.rails.allows('rolledBack')) return;
+      if (event.reason !== 'asked') this.candidate = undefined;
       const why = event.reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
       this.rails.advance(
         'rolledBack',
@@ -184,32 +232,31 @@ export class LiveCalibration implements Sink {
     return (binIndex * this.options.base.binMs) / 1000;
   }
 
-  private measure({ generation, truth, output }: BinRecord): void {
-    let metrics = this.metrics.get(generation);
-    if (metrics === undefined) {
-      metrics = new RunningMetrics(truth.length);
-      this.metrics.set(generation, metrics);
-    }
-    metrics.update(truth, output);
-  }
-
   /** Never rejects. */
   private async run(recording: BinnedRecording): Promise<void> {
     const { base, method, origin, fitWorkerUrl } = this.options;
+    const watch = new FitProgressWatch(new MonotonicClock());
+    this.fitWatch = watch;
     try {
       this.fit = new SessionFit(
         base,
         recording,
         { method, seed: origin.seed },
-        fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl },
+        {
+          onProgress: (progress) => {
+            watch.take(progress);
+          },
+          ...(fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl }),
+        },
       );
       const calibration = await this.fit.done;
       if (this.state !== 'fitting') return; // cancelled
       this.evaluate(recording, calibration);
     } catch (error) {
       if (!this.rails.allows('failed')) return;
-      const code = error instanceof BetzError ? error.code : 'CAL_FIT_WORKER_DIED';
-      this.rails.fail(code, this.seconds, error instanceof Error ? error.message : String(error));
+      const { code, tip } =
+        error instanceof BetzError ? error : { code: 'CAL_FIT_WORKER_DIED' as const, tip: undefined };
+      this.rails.fail(code, this.seconds, error instanceof Error ? error.message : String(error), tip);
     }
   }
 
@@ -225,10 +272,10 @@ export class LiveCalibration implements Sink {
       this.seconds,
       `fitted by ${candidate.method} in ${candidate.fitSeconds.toFixed(1)} s`,
     );
-    this.verdict = verdictOf(candidate.scores, inService, baseline);
+    this.verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording));
     const provenance = sessionProvenance(base, recording, calibration, origin);
     const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
-    this.candidateHash = modelHash(bytes);
+    this.candidate = { bytes, hash: modelHash(bytes) };
     this.rails.decide(this.verdict, this.seconds);
     if (this.state !== 'proposed') return;
     try {
@@ -236,19 +283,15 @@ export class LiveCalibration implements Sink {
     } catch (error) {
       this.proposalError = error instanceof Error ? error : new Error(String(error));
     }
-    if (this.options.autoPromote === true) void this.promote(bytes);
+    if (this.options.autoPromote !== true || this.wasRollbackAsked) return;
+    this.promote().catch(() => undefined); // what is refused is a state by then
   }
 
-  /** The event of the session says when; here only what is refused. */
-  private async promote(bytes: Uint8Array): Promise<void> {
-    try {
-      await this.session?.promote(bytes);
-    } catch (error) {
-      if (!this.rails.allows('rejected')) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      if (error instanceof BetzError && error.code === 'IPC_SESSION_ENDED')
-        this.cancel('the session ended first');
-      else this.rails.advance('rejected', this.seconds, reason);
-    }
+  /** A candidate that was rolled back stays so; one that is in the way of another change stays proposed. */
+  private takeRefusal(error: unknown): void {
+    const code = error instanceof BetzError ? error.code : undefined;
+    if (code === 'IPC_SWAP_PENDING' || !this.rails.allows('rejected')) return;
+    if (code === 'IPC_SESSION_ENDED') this.cancel('the session ended first');
+    else this.rails.advance('rejected', this.seconds, error instanceof Error ? error.message : String(error));
   }
 }

@@ -28,6 +28,7 @@ export class Promotions {
   private pending: Pending | undefined;
   private automaticTold = 0;
   private isOver = false;
+  private hasDecoderBefore = false;
 
   /**
    * @param inService any model of the session: they are all of one architecture
@@ -49,6 +50,11 @@ export class Promotions {
     this.onPromoted = onPromoted;
   }
 
+  /** As far as the decode thread has told; where it has just gone back by itself, a rollback is refused all the same. */
+  get canRollBack(): boolean {
+    return this.hasDecoderBefore && !this.isOver;
+  }
+
   /** @throws BetzError those of `Session.promote` */
   async promote(candidate: Model | Uint8Array): Promise<Swap> {
     this.expectFree();
@@ -67,6 +73,8 @@ export class Promotions {
   /** @throws BetzError those of `Session.rollback` */
   async rollback(): Promise<Swap> {
     this.expectFree();
+    // Not asked in vain: where no bins come for a while, the request would stand in the way of a promotion.
+    if (!this.hasDecoderBefore) throw nothingToRollBack();
     this.exchange.requestRollback();
     return this.answerOf({ kind: 'rolledBack', modelHash: '' });
   }
@@ -81,9 +89,9 @@ export class Promotions {
     this.automaticTold = automaticCount;
     const recovered = exchange.lastAutomatic();
     const recoveredFirst = hasRecovered && !(swap !== undefined && swap.binIndex <= recovered.binIndex);
-    if (recoveredFirst) this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...recovered });
+    if (recoveredFirst) this.tellRecovered(recovered);
     if (isAnswered) this.settle(pending, swap);
-    if (hasRecovered && !recoveredFirst) this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...recovered });
+    if (hasRecovered && !recoveredFirst) this.tellRecovered(recovered);
   }
 
   /** No bin comes any more. */
@@ -102,13 +110,10 @@ export class Promotions {
   private settle(pending: Pending, swap: Swap | undefined): void {
     this.pending = undefined;
     if (swap === undefined) {
-      pending.reject(
-        new BetzError('CAL_NOTHING_TO_ROLL_BACK', 'there is no decoder before this one to go back to', {
-          tip: 'Only the last promotion can be taken back, once: promote the model that you want instead.',
-        }),
-      );
+      pending.reject(nothingToRollBack());
       return;
     }
+    this.hasDecoderBefore = pending.kind === 'promoted';
     if (pending.model !== undefined) this.onPromoted(swap.generation, pending.model);
     this.tell(
       pending.kind === 'promoted'
@@ -116,6 +121,11 @@ export class Promotions {
         : { kind: 'rolledBack', reason: 'asked', ...swap },
     );
     pending.resolve(swap);
+  }
+
+  private tellRecovered(swap: Swap): void {
+    this.hasDecoderBefore = false;
+    this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...swap });
   }
 
   private answerOf(asked: Omit<Pending, 'resolve' | 'reject'>): Promise<Swap> {
@@ -132,6 +142,12 @@ export class Promotions {
       tip: 'Wait for it: it takes place between the next two bins.',
     });
   }
+}
+
+function nothingToRollBack(): BetzError {
+  return new BetzError('CAL_NOTHING_TO_ROLL_BACK', 'there is no decoder before this one to go back to', {
+    tip: 'Only the last promotion can be taken back, once: promote the model that you want instead.',
+  });
 }
 
 function sessionEnded(): BetzError {

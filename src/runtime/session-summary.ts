@@ -16,6 +16,8 @@ export interface SessionStatus {
   /** Real time since the source was started. */
   seconds: number;
   binMs: number;
+  /** Bins that `r2` and `pearson` are over: those whose true behaviour is known. */
+  comparedBins: number;
   r2: AccuracyByLabel;
   pearson: AccuracyByLabel;
   /** What `latencyUs` is of: from the scheduled bin edge, or computing alone where there is no schedule. */
@@ -74,6 +76,7 @@ export function readMeasures(
   const latencyOf = plan.isPaced ? 'endToEndLatency' : 'computeTime';
   return {
     bins: account.binCount(),
+    comparedBins: accuracy?.binCount ?? 0,
     r2: byLabel(labels, accuracy?.r2),
     pearson: byLabel(labels, accuracy?.pearsonR),
     latencyOf,

@@ -135,6 +135,11 @@ export class Session {
     return this.promotions.rollback();
   }
 
+  /** Whether there is a decoder to roll back to. */
+  get canRollBack(): boolean {
+    return this.promotions.canRollBack;
+  }
+
   /** Ends the source; everything behind it then ends by itself, or is ended. Idempotent. Resolves with `done`. */
   stop(): Promise<SessionSummary> {
     this.requestStop();

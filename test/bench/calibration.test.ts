@@ -5,7 +5,12 @@ import { benchCalibration } from '../../src/bench/calibration.ts';
 import type { CalibrationBenchRow } from '../../src/bench/calibration.ts';
 import { firstSeconds, recordedBenchData, simulatedBenchData } from '../../src/bench/calibration-data.ts';
 import type { CalibrationBenchData } from '../../src/bench/calibration-data.ts';
-import { onlySegments } from '../../src/calibration/session/ridge-baseline.ts';
+import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
+import { pretrain } from '../../src/calibration/session/pretrain.ts';
+import { onlySegments, ridgeBaseline } from '../../src/calibration/session/ridge-baseline.ts';
+import { decodeSession, scoreBlocks } from '../../src/calibration/session/session-scores.ts';
+import type { BinnedRecording } from '../../src/core/recording.ts';
+import type { Model } from '../../src/decoders/decoder.ts';
 import { binRecording } from '../../src/recording/bin-recording.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { openRecording } from '../../src/recording/open-recording.ts';
@@ -98,12 +103,14 @@ describe('benchCalibration', () => {
     session,
     test: onlySegments(day, [{ startBin: session.binCount, endBin: day.binCount }]),
   };
+  const opposite = (recording: BinnedRecording): BinnedRecording => ({
+    ...recording,
+    target: { ...recording.target, values: recording.target.values.map((v) => -v) },
+  });
   /** The same, where all that the test says is the opposite. */
-  const backwards: CalibrationBenchData = {
-    ...data,
-    name: 'backwards',
-    test: { ...data.test, target: { ...data.test.target, values: data.test.target.values.map((v) => -v) } },
-  };
+  const backwards: CalibrationBenchData = { ...data, name: 'backwards', test: opposite(data.test) };
+  /** And where the session says so too, and can teach it. */
+  const mirrored: CalibrationBenchData = { ...backwards, name: 'mirrored', session: opposite(session) };
   let rows: CalibrationBenchRow[];
   const lines: string[] = [];
   beforeAll(async () => {
@@ -115,7 +122,31 @@ describe('benchCalibration', () => {
       secondsList: [10],
       onProgress: (line: string) => lines.push(line),
     };
-    rows = await benchCalibration([data, backwards], options, createCalibrationHost(1));
+    rows = await benchCalibration([data, backwards, mirrored], options, createCalibrationHost(1));
+  });
+
+  it('has a base and fits of its seed, lists the whole session once, and adds up what auto tries', async () => {
+    let quarters = 0;
+    const clock = { nowNs: () => 0.25e9 * quarters++ };
+    const host = { ...createCalibrationHost(1), clock };
+    const kind = { kind: 'gru', config: { hiddenCount: 8 }, training: { seed: 2 } };
+    const { model: base, trainSeconds } = await pretrain(data.training, kind, host);
+    const scoreOn = (model: Model): number =>
+      scoreBlocks(data.test, decodeSession(model, data.test, host.makeKernels()), data.test.segments).metrics
+        .r2Mean;
+    const tuned = await calibrateSession(base, session, { method: 'auto', seed: 2 }, host);
+    const options = {
+      ...{ decoder: 'gru', config: { hiddenCount: 8 }, seed: 2, onProgress: (): void => undefined },
+      ...{ methods: ['auto'] as const, secondsList: [20] },
+    };
+    const found = await benchCalibration([data], options, host);
+    expect(found.map(({ method, seconds, r2 }) => [method, seconds, r2])).toEqual([
+      ['none', 0, scoreOn(base)],
+      ['ridge', 20, scoreOn(await ridgeBaseline(session, session.segments, host))],
+      ['auto', 20, scoreOn(tuned.candidate.model)],
+    ]);
+    expect(found[0].fitSeconds).toBe(trainSeconds);
+    expect(found[2].fitSeconds, 'of readout and of ends').toBe(0.5);
   });
 
   it('has a row for the base, and for every method and amount of data; all of the session goes to full', () => {
@@ -127,12 +158,24 @@ describe('benchCalibration', () => {
       ['ridge', 20],
       ['full', 20],
     ];
-    for (const name of ['day 8', 'backwards']) {
+    for (const name of ['day 8', 'backwards', 'mirrored']) {
       const own = rows.filter((row) => row.data === name);
       expect(own.map(({ method, seconds }) => [method, seconds])).toEqual(expected);
+      expect(new Set(own.map(({ r2 }) => r2)).size, 'every one is another model').toBe(6);
     }
     for (const { decoder, seed } of rows) expect({ decoder, seed }).toEqual({ decoder: 'gru', seed: 1 });
-    expect(lines).toHaveLength(5);
+    expect(lines).toHaveLength(7);
+  });
+
+  it('scores what is in service after the verdict: the candidate, or the base that is kept', () => {
+    const [base, ...kept] = rows.filter((row) => row.data === 'day 8' && row.method !== 'ridge');
+    for (const { decidedR2 } of [base, ...kept]) expect(decidedR2).toBe(base.r2);
+    for (const { r2 } of kept) expect(r2).not.toBe(base.r2);
+    const [wrong, , readout] = rows.filter((row) => row.data === 'mirrored' && row.method !== 'ridge');
+    expect(readout.method).toBe('readout');
+    expect(readout.decidedR2).toBe(readout.r2);
+    expect(readout.r2).toBeGreaterThan(wrong.r2);
+    for (const { method, decidedR2 } of rows) if (method === 'ridge') expect(decidedR2).toBeNaN();
   });
 
   it('times every fit but that of the ridge baseline', () => {

@@ -5,9 +5,11 @@ import { pearson, spearman } from '../../src/bench/correlation.ts';
 import { benchDrift } from '../../src/bench/drift.ts';
 import { driftRecordingData, hasInstability } from '../../src/bench/drift-recording-data.ts';
 import { driftOfRecording } from '../../src/bench/drift-recording.ts';
+import type { RecordingDrift, RecordingDriftOptions } from '../../src/bench/drift-recording.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { openRecording } from '../../src/recording/open-recording.ts';
 import { openRecordedInstability } from '../../src/recording/recorded-instability.ts';
+import { linearRecording } from '../support/linear-recording.ts';
 
 describe('correlation', () => {
   it('is that of hand-computed cases', () => {
@@ -48,6 +50,7 @@ describe('betz bench drift', () => {
     expect(loss.index).toBeGreaterThan(sameDay.index);
     expect(loss.r2.wiener).toBeLessThan(sameDay.r2.wiener);
     expect(sameDay.r2.gru).toBeGreaterThan(0.3);
+    expect(bench.isWatched).toBe(true);
     expect(bench.sameDay).toMatchObject({ stretchCount: 1, alarmCount: 0 });
     expect(bench.correlations[0].wiener.pearson).toBeLessThan(0);
     expect(bench.reasons).toEqual([
@@ -86,6 +89,70 @@ describe('betz bench drift', () => {
     });
     expect(even.blocks[0].index).toBe(all.blocks[0].index);
     expect(even.blocks[0].r2).not.toBe(all.blocks[0].r2);
+  });
+});
+
+describe('the drift of a recording whose spikes run ahead of the movement', () => {
+  const LEAD_BINS = 6;
+  const recording = linearRecording({
+    binCount: 2400,
+    channelCount: 12,
+    seed: 3,
+    leadBins: LEAD_BINS,
+    segments: [
+      { startBin: 0, endBin: 1150 },
+      { startBin: 1150, endBin: 2400 },
+    ],
+  });
+  const lagMs = LEAD_BINS * recording.binMs;
+  const of = (options: Partial<RecordingDriftOptions> = {}, from = recording): RecordingDrift =>
+    driftOfRecording(from, { referenceShare: 0.5, blockS: 20, ...options });
+
+  it('is decoded with the lag, and has the same index, of all bins', () => {
+    const [plain, lagged] = [of(), of({ lagMs })];
+    expect(lagged.blocks.map(({ startS, endS, index }) => [startS, endS, index])).toEqual(
+      plain.blocks.map(({ startS, endS, index }) => [startS, endS, index]),
+    );
+    // As if the behaviour had been moved by hand, but for a few bins of the reference.
+    const values = recording.target.values.map(
+      (_, i, all) => all[Math.min(i + 2 * LEAD_BINS, all.length - 1)],
+    );
+    const moved = of({}, { ...recording, target: { ...recording.target, values } });
+    lagged.blocks.forEach(({ r2, r2Normalised }, i) => {
+      expect(Math.abs(r2 - moved.blocks[i].r2)).toBeLessThan(0.02);
+      expect(Math.abs(r2Normalised - moved.blocks[i].r2Normalised)).toBeLessThan(0.02);
+      expect(Math.abs(r2 - plain.blocks[i].r2)).toBeGreaterThan(0.05);
+    });
+    expect(of({ lagMs: 0 })).toEqual(plain);
+  });
+
+  it('is scored in the bins of the behaviour that are told', () => {
+    const told = new Set<number>();
+    of({
+      lagMs,
+      isScored: (bin) => {
+        told.add(bin);
+        return true;
+      },
+    });
+    // From the reference's end on, each so much later than its features.
+    expect([Math.min(...told), Math.max(...told), told.size]).toEqual([1206, 2399, 1194]);
+  });
+
+  it('is fitted on nothing of what comes after the reference, neither features nor behaviour', () => {
+    const { target } = recording;
+    // Features of the reference go with this behaviour, and nothing that is scored does.
+    const isNext = (i: number): boolean => i >= 2 * 1200 && i < 2 * (1200 + LEAD_BINS);
+    const values = target.values.map((value, i) => (isNext(i) ? 100 : value));
+    expect(of({ lagMs }, { ...recording, target: { ...target, values } })).toEqual(of({ lagMs }));
+    const features = recording.features.map((value, i) => (i < 12 * 1200 ? value : 0));
+    expect(of({ lagMs }, { ...recording, features }).threshold).toBe(of({ lagMs }).threshold);
+  });
+
+  it('says whether sessions would watch by its reference', () => {
+    expect(of().isWatched).toBe(true);
+    const few = linearRecording({ binCount: 2400, channelCount: 8, seed: 3 });
+    expect(of({}, few).isWatched, 'the second channel is silent').toBe(false);
   });
 });
 

@@ -71,6 +71,35 @@ describe.skipIf(!existsSync(REAL))('the recorded instability of 20160325.mat (ne
     expect(sameBytes(oldest, all.subarray(0, oldest.length))).toBe(true);
   });
 
+  it('pairs what has labels with the behaviour a lag later, in trials that stay whole', () => {
+    const { recording: real, instability } = optionsOf([]);
+    const plain = stabilizationData(real, instability, ALL);
+    const binMs = real.spikes.kind === 'counts' ? real.spikes.binMs : Number.NaN;
+    const lagged = stabilizationData(real, instability, ALL, 2 * binMs);
+    expect(sameBytes(lagged.newDay.binned.features, plain.newDay.binned.features)).toBe(true);
+    for (const [of, from] of [
+      [lagged.calibration, plain.calibration],
+      [lagged.evaluation.before, plain.evaluation.before],
+      [lagged.evaluation.after, plain.evaluation.after],
+    ]) {
+      expect(of.binned.lagMs).toBe(2 * binMs);
+      const width = of.binned.channels.length;
+      of.binned.segments.forEach(({ startBin, endBin }, trial) => {
+        const whole = from.binned.segments[trial];
+        expect(endBin - startBin).toBe(whole.endBin - whole.startBin - 2);
+        const features = of.binned.features.subarray(startBin * width, endBin * width);
+        const rows = from.binned.features.subarray(whole.startBin * width, (whole.endBin - 2) * width);
+        expect(sameBytes(features, rows), `trial ${trial}`).toBe(true);
+        const { values } = of.binned.target;
+        const later = from.binned.target.values.subarray((whole.startBin + 2) * 2, whole.endBin * 2);
+        expect(sameBytes(values.subarray(startBin * 2, endBin * 2), later), `trial ${trial}`).toBe(true);
+        // The movement is that of the behaviour.
+        const movement = from.movement[trial].startBin - whole.startBin - 2;
+        expect(of.movement[trial]).toEqual({ startBin: startBin + movement, endBin });
+      });
+    }
+  });
+
   it('costs a linear decoder more than half its R2, of which >= 90 % comes back without labels in <= 1 s', async () => {
     const rows = await benchStabilization({ ...optionsOf(['ridge']), seeds: [1, 2, 3] });
     expect(rows).toHaveLength(3);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
 import { calibrate } from '../../src/calibration/calibrate.ts';
 import type { Calibration } from '../../src/calibration/calibrate.ts';
+import { inOneGo } from '../../src/calibration/steps.ts';
 import { latentTask } from '../../src/calibration/calibrate-latents.ts';
 import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
 import { decodeSession, scoreBlocks } from '../../src/calibration/session/session-scores.ts';
@@ -68,7 +69,10 @@ describe('a decoder of latents', () => {
       features: recording.features.map((count, i) => (i < firstTestValue ? count : 5 - count)),
     };
     const [one, two] = [recording, other].map((each) =>
-      latentTask(each, fit, 'gru', { latentCount: 4, seed: 1 }).latents.features.slice(0, fit.endBin * 4),
+      inOneGo(latentTask(each, fit, 'gru', { latentCount: 4, seed: 1 })).latents.features.slice(
+        0,
+        fit.endBin * 4,
+      ),
     );
     expect(two).toEqual(one);
   });

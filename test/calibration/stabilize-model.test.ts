@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { latentReadIn, modelOfLatents, stabilizeModel } from '../../src/calibration/stabilize-model.ts';
+import { modelOfLatents, stabilizeModel } from '../../src/calibration/stabilize-model.ts';
 import type { FactorModel } from '../../src/calibration/factor-analysis.ts';
 import { fitReference, latentsOf, stabilize } from '../../src/calibration/stabilize.ts';
 import type { UnlabelledCounts } from '../../src/calibration/stabilize.ts';
@@ -76,20 +76,29 @@ describe('a decoder of latents behind a read-in', () => {
     expect(relativeDistance(decode(model, some), expected)).toBeLessThan(1e-4);
   });
 
-  it('has a read-in that is the projection of the factors, for whatever normalisation', () => {
-    const normalisation = {
-      featureMean: new Float32Array(CHANNELS).fill(1.5),
-      featureScale: new Float32Array(CHANNELS).fill(0.25),
-    };
-    const { weight, bias } = latentReadIn(reference.factors, normalisation);
-    expect(weight.shape).toEqual([LATENTS, CHANNELS]);
-    const latents = latentsOf(reference.factors, counts.subarray(0, CHANNELS));
-    for (let l = 0; l < LATENTS; l++) {
-      let x = bias.data[l];
-      for (let i = 0; i < CHANNELS; i++) x += weight.data[l * CHANNELS + i] * (counts[i] - 1.5) * 0.25;
-      expect(x).toBeCloseTo(latents[l], 4);
-    }
-  });
+  it.each([1, 3])(
+    'has a read-in that is the projection of the factors, whatever the scale of the counts: %d times',
+    (scale) => {
+      const { readIn, normalisation } = modelOfLatents(
+        core,
+        reference,
+        counts.map((count) => scale * count),
+      );
+      const { weight, bias } = readIn!;
+      expect(weight.shape).toEqual([LATENTS, CHANNELS]);
+      const some = counts.subarray(0, 20 * CHANNELS);
+      const latents = latentsOf(reference.factors, some);
+      const { featureMean, featureScale } = normalisation;
+      for (let at = 0; at < latents.length; at++) {
+        const [bin, l] = [Math.floor(at / LATENTS), at % LATENTS];
+        let x = bias.data[l];
+        for (let i = 0; i < CHANNELS; i++)
+          x += weight.data[l * CHANNELS + i] * (some[bin * CHANNELS + i] - featureMean[i]) * featureScale[i];
+        expect(x).toBeCloseTo(latents[at], 4);
+      }
+      for (let l = 0; l < LATENTS; l++) expect(weight.data[l * CHANNELS + 4], 'a silent channel').toBe(0);
+    },
+  );
 
   it('takes another read-in on another day, and nothing else', () => {
     const day = without4(drawBins(truth, 1500, 2).counts).map((c, i) => (i % CHANNELS === 9 ? 0 : c + 0.5));

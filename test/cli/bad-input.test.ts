@@ -147,7 +147,8 @@ describe('a bad model', () => {
     const turned = changedModel('turned', { output: { ...output, labels: ['y', 'x'] } });
     await expectRefused(evaluate(turned), 1, 'DEC_OUTPUT_MISMATCH');
     const other = changedModel('other', { output: { ...output, name: 'gaze' } });
-    await expectRefused(evaluate(other), 1, 'LOG_TARGET_UNKNOWN');
+    const { message } = await expectRefused(evaluate(other), 1, 'DEC_OUTPUT_MISMATCH');
+    expect(message).toMatch(/decodes gaze, and the recording '.+' has handVelocity, handPosition$/);
   });
 });
 

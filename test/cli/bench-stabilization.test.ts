@@ -38,6 +38,7 @@ describe('betz bench stabilization', () => {
     for (const wrong of [
       ['--decoder', 'kalman'],
       ['--seconds', '0'],
+      ['--lag-ms', 'soon'],
     ]) {
       const { code, stdout } = await run(...wrong);
       expect([code, stdout]).toEqual([2, expect.stringContaining('CFG_USAGE')]);
@@ -51,6 +52,8 @@ describe('betz bench stabilization', () => {
     const { rows } = report.parse(JSON.parse(json.stdout));
     expect(rows).toHaveLength(1);
     expect(rows[0].dropped).toHaveLength(15);
+    const lagged = await runHere([...args, '--json', '--lag-ms', '90']);
+    expect(report.parse(JSON.parse(lagged.stdout)).rows[0].r2Before).not.toEqual(rows[0].r2Before);
     const table = await runHere([...args, '--oldest']);
     expect(table.stdout).toMatch(/ridge +1 +\d+ +0\.\d{3} \/ 0\.\d{3} /);
     expect(table.stdout).not.toContain(`${(100 * rows[0].recoveredShare).toFixed(1)} %`); // other bins

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { driftReferenceLines, driftRemedy, driftText } from '../../src/cli/drift-text.ts';
+import { driftLines, driftReferenceLines, driftRemedy } from '../../src/cli/drift-text.ts';
 import { eventText, statusLine, summaryLines } from '../../src/cli/session-text.ts';
 import type { DriftReference } from '../../src/decoders/drift-reference.ts';
 import { gru } from '../../src/decoders/gru/index.ts';
@@ -13,6 +13,7 @@ import { sessionSummary } from '../support/session-status.ts';
 const CALM: DriftStatus = {
   index: 1.104,
   threshold: 1.79,
+  withdrawalThreshold: 1.432,
   parts: { rate: 1, spread: 1, tuning: 1, latent: 1 },
   isRecalibrationAdvised: false,
   advisedSinceBin: null,
@@ -35,19 +36,44 @@ const model = randomModel(gru, shape, { hiddenCount: 4 }, 1);
 
 describe('drift in words', () => {
   it('gives the index, and channels that are lost all the same', () => {
-    expect(driftText(CALM)).toBe('index 1.10, threshold 1.79');
-    const labels = Array.from({ length: 9 }, (_, i) => `e${i}`);
-    expect(driftText({ ...CALM, lostChannels: labels })).toBe(
-      'index 1.10, threshold 1.79; 9 channels record nothing any more (e0 e1 e2 e3 e4 e5 and 3 more)',
-    );
+    expect(driftLines(CALM, 20)).toEqual(['index 1.10, threshold 1.79']);
+    const labels = Array.from({ length: 9 }, (_, i) => `electrode ${i}`);
+    const lost = { ...CALM, lostChannels: labels };
+    expect(driftLines(lost, 20)).toEqual([
+      'index 1.10, threshold 1.79',
+      '9 channels silent (electrode 0, electrode 1, electrode 2, electrode 3, electrode 4, electrode 5 and 3 more)',
+    ]);
+    expect(driftLines(lost, 20, 0)).toEqual(['index 1.10, threshold 1.79', '9 channels silent']);
   });
 
   it('says to recalibrate and why, the most telling first', () => {
-    expect(driftText(DRIFTED)).toBe(
-      'recalibrate: 1 channel records nothing any more (e7), firing rates have fallen, channels are tuned differently (index 5.55, threshold 1.79)',
-    );
-    const up = driftText({ ...DRIFTED, reasons: ['rateChange'], rateDirection: 'up' });
-    expect(up).toBe('recalibrate: firing rates have risen (index 5.55, threshold 1.79)');
+    expect(driftLines(DRIFTED, 20)).toEqual([
+      'index 5.55, threshold 1.79  recalibrate, since 00:10',
+      '1 channel silent (e7), rates are lower, tuning differs',
+    ]);
+    const up = driftLines({ ...DRIFTED, reasons: ['rateChange'], rateDirection: 'up' }, 20);
+    expect(up[1]).toBe('rates are higher');
+  });
+
+  it('says when an advice will be withdrawn, once the index is under the threshold again', () => {
+    const below = { ...DRIFTED, advisedSinceBin: 4500, index: 1.7 };
+    expect(driftLines(below, 10)).toEqual([
+      'index 1.70, threshold 1.79  recalibrate, since 00:45',
+      'until under 1.43: 1 channel silent (e7), rates are lower, tuning differs',
+    ]);
+    expect(driftLines({ ...below, index: 1.79 }, 10)[1]).not.toContain('until');
+  });
+
+  it('fits 80 columns with its label, all that can be said of dozens of channels included', () => {
+    const much: DriftStatus = {
+      ...DRIFTED,
+      index: 1.7,
+      reasons: ['rateChange', 'tuningChange', 'lostChannels'],
+      rateDirection: 'mixed',
+      lostChannels: Array.from({ length: 48 }, (_, i) => `electrode ${i}`),
+    };
+    for (const index of [1.7, 99.99])
+      for (const line of driftLines({ ...much, index }, 20, 0)) expect(line.length).toBeLessThan(70);
   });
 
   it('tells of an event as it does of a state, and why an advice ends', () => {
@@ -61,7 +87,7 @@ describe('drift in words', () => {
       lostChannels: [],
       rateDirection: 'mixed',
     };
-    expect(eventText(raised)).toBe('recalibrate: firing rates differ (drift index 5.55, threshold 1.79)');
+    expect(eventText(raised)).toBe('recalibrate: rates differ (drift index 5.55, threshold 1.79)');
     const ended = {
       kind: 'drift',
       isRecalibrationAdvised: false,
@@ -72,11 +98,15 @@ describe('drift in words', () => {
     expect(eventText({ ...ended, changed: 'signal' })).toBe(
       'the signal is as it was at calibration again (drift index 1.00, threshold 2.00)',
     );
-    expect(eventText({ ...ended, changed: 'decoder' })).toMatch(/decoder now in service$/);
+    expect(eventText({ ...ended, changed: 'decoder' })).toMatch(/another decoder is in service$/);
   });
 
   it('stands in the summary and in each line, and not where nothing is watched', () => {
-    expect(summaryLines(sessionSummary({ drift: CALM }))).toContain(`drift     ${driftText(CALM)}`);
+    expect(summaryLines(sessionSummary({ drift: CALM }))).toContain('drift     index 1.10, threshold 1.79');
+    const told = summaryLines(sessionSummary({ drift: DRIFTED }));
+    expect(told[told.findIndex((line) => line.startsWith('drift')) + 1]).toBe(
+      `          ${driftLines(DRIFTED, 20)[1]}`,
+    );
     expect(summaryLines(sessionSummary()).join('\n')).not.toContain('drift');
     expect(statusLine(sessionSummary({ drift: CALM }), 'x')).toMatch(/ {2}drift 1\.1$/);
     expect(statusLine(sessionSummary({ drift: DRIFTED }), 'x')).toMatch(/ {2}drift 5\.5: recalibrate$/);
@@ -88,7 +118,8 @@ describe('drift in words', () => {
       'add --calibrate 60 --auto-promote, or betz calibrate --model m.safetensors with data of today',
     );
     expect(driftRemedy(model, 'm', 'rejected')).toMatch(/^add --calibrate/);
-    expect(driftRemedy(model, 'm', 'fitting')).toBe('the calibration of this session is under way (fitting)');
+    for (const underWay of ['collecting', 'fitting', 'evaluating'] as const)
+      expect(driftRemedy(model, 'm', underWay), 'it is being done').toBeUndefined();
     expect(driftRemedy(model, 'm', 'proposed')).toMatch(/has a better decoder ready$/);
     expect(driftRemedy(model, undefined, undefined)).toMatch(/start it anew/);
     const closed = randomModel(wiener, shape, {}, 1);

@@ -33,7 +33,8 @@ describe('betz evaluate', () => {
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     const bins = (0.2 * SMALL.binCount) / (options.includes('--bin-ms') ? 2 : 1);
     const report = evaluateReport.parse(jsonOf(result));
-    expect(report).toMatchObject({ decoder, bins, r2, model: decoder, recording: 'small.mat' });
+    expect(report).toMatchObject({ decoder, bins, trainedBins: 0, r2, recording: 'small.mat' });
+    expect(report.model).toBe(decoder);
   });
 
   it('pairs bins with behaviour as the model was trained, unless told otherwise, and so does a replay', async () => {
@@ -46,6 +47,15 @@ describe('betz evaluate', () => {
     const straight = await evaluate('--lag-ms', '0');
     expect(straight).toMatchObject({ lagMs: 0 });
     expect(straight).not.toMatchObject({ r2 });
+    const words = ['evaluate', '--recording', 'small.mat', '--model', 'lagged', '--from', '80%'];
+    expect((await runCli(words, folder)).stdout).toMatch(
+      / 50 ms \(behaviour 75 ms earlier\)\nR2 .*\nPearson .*\n$/,
+    );
+    expect((await runCli([...words, '--lag-ms', '0'], folder)).stdout).toMatch(
+      /\nnote: the model was trained with another lag \(behaviour 75 ms earlier\)\n$/,
+    );
+    const told = (await runCli(['info', 'lagged'], folder)).stdout;
+    expect(told).toMatch(/^output .* in m\/s \(behaviour 75 ms earlier\)$/m);
     const replay = ['run', '--recording', 'small.mat', '--model', 'lagged', '--speed', 'max', '--json'];
     const { code, stdout } = await runCli([...replay, '--no-record'], folder);
     expect(code).toBe(0);
@@ -63,7 +73,8 @@ describe('betz evaluate', () => {
       new RegExp(
         `^wiener on small, ${SMALL.binCount} bins of 50 ms\\n` +
           'R2 +x \\S+ {2}y \\S+ {2}mean \\S+ {2}variance-weighted \\S+\\n' +
-          'Pearson r +x \\S+ {2}y \\S+\\n$',
+          'Pearson r +x \\S+ {2}y \\S+\\n' +
+          'note: the model was trained on 1200 of these bins: these figures say little about new data; --from 80% leaves them out\\n$',
       ),
     );
   });

@@ -81,8 +81,8 @@ describe('betz import', () => {
         importedFrom: 'a.pt',
         importedTensors: { 'readout.bias': 'fc.bias' },
       });
-      expect((await runHere(IMPORT, cwd)).stdout).toBe(
-        'gru model from 6 tensors of a.pt\nwritten to a.model\n',
+      expect((await runHere([...IMPORT, '--replace'], cwd)).stdout).toBe(
+        'gru model from 6 tensors of a.pt\nwritten to a.model\nwhat was there is kept as a.model.previous-1\n',
       );
     }));
 
@@ -135,7 +135,7 @@ describe('betz import', () => {
       inFolder(async (cwd) => {
         writeStateDict(cwd, {}, changes);
         writeFileSync(join(cwd, 'a.model'), 'the model there was');
-        expect(failureOf(await runHere(IMPORT, cwd)).code).toBe(code);
+        expect(failureOf(await runHere([...IMPORT, '--replace'], cwd)).code).toBe(code);
         expect(readFileSync(join(cwd, 'a.model'), 'utf8')).toBe('the model there was');
         expect(listing(cwd)).toEqual(['a.json', 'a.model', 'a.pt']);
       }),
@@ -158,7 +158,7 @@ describe('betz import', () => {
     ['a folder as the config file', 'CFG_FILE_UNREADABLE', { config: '.' }],
     ['a config file that is not JSON', 'CFG_IMPORT_INVALID', { config: 'a.pt' }],
     ['no state dict', 'DEC_MODEL_FILE_MISSING', { from: 'b.pt' }],
-    ['a state dict that is not one', 'DEC_MODEL_HEADER_INVALID', { from: 'a.json' }],
+    ['a state dict that is not one', 'DEC_MODEL_FORMAT_UNKNOWN', { from: 'a.json' }],
     ['a kind that there is not', 'DEC_KIND_UNKNOWN', { kind: 'lstm' }],
     ['a model in the place of the state dict', 'CFG_USAGE', { out: './a.pt' }],
     ['nowhere to write', 'DEC_MODEL_FILE_UNWRITABLE', { out: 'no/a.model' }],
@@ -189,10 +189,10 @@ describe('betz export', () => {
       expect(told).toMatchObject({ decoder: 'gru', bytes: bytes.length, out: 'a.onnx' });
       expect(told.inputs.map(({ name }) => name)).toEqual([...file.inputs.keys()]);
       expect(told.outputs.map(({ name }) => name)).toEqual([...file.outputs.keys()]);
-      const { stdout } = await runHere(EXPORT, cwd);
+      const { stdout } = await runHere([...EXPORT, '--replace'], cwd);
       expect(stdout).toContain('  in   state.h_l0 [1, 1, 3]\n');
       expect(stdout).toContain('  out  output [1, 2]\n');
-      expect(stdout).toMatch(/written to a\.onnx\n$/);
+      expect(stdout).toMatch(/written to a\.onnx\nwhat was there is kept as a\.onnx\.previous-1\n$/);
     }));
 
   it('tells first values of states that are not 0, and that weights were int8', () =>
@@ -203,9 +203,14 @@ describe('betz export', () => {
       expect(stdout).toContain('  in   state.pp_0 [1, 8], -1e+30 at first\n');
       expect(stdout).toContain('  in   state.aa_0 [1, 8]\n');
       expect(stdout).toContain('\nint8 weights, written as the float32 numbers that they stand for\n');
-      expect(jsonOf(await runHere([...EXPORT, '--json'], cwd))).toMatchObject({ precision: 'int8' });
+      expect(jsonOf(await runHere([...EXPORT, '--replace', '--json'], cwd))).toMatchObject({
+        precision: 'int8',
+        previous: 'a.onnx.previous-1',
+      });
       writeModelFile(join(cwd, 'a.model'), model);
-      expect((await runHere(EXPORT, cwd)).stdout).not.toContain('int8');
+      const plain = await runHere([...EXPORT, '--replace'], cwd);
+      expect(plain).toMatchObject({ code: 0 });
+      expect(plain.stdout).not.toContain('int8');
     }));
 
   it.each([
@@ -213,6 +218,7 @@ describe('betz export', () => {
     ['no model', 'DEC_MODEL_FILE_MISSING', 'b.model', 'a.onnx'],
     ['an ONNX file in the place of the model', 'CFG_USAGE', 'a.model', './a.model'],
     ['nowhere to write', 'DEC_MODEL_FILE_UNWRITABLE', 'a.model', 'no/a.onnx'],
+    ['another model in the place of the file', 'CFG_FILE_EXISTS', 'a.model', 'wiener.model'],
   ])('refuses %s with %s, and writes nothing', (_what, code, model, onnx) =>
     inFolder(async (cwd) => {
       writeModelFile(join(cwd, 'a.model'), MODEL);

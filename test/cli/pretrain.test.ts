@@ -17,16 +17,19 @@ const pretrainReport = z.strictObject({
   decoder: z.literal('gru'),
   latents: z.int(),
   steps: z.int(),
+  lagMs: z.number(),
   bestStep: z.int(),
   trainSeconds: z.number().positive(),
   heldOutR2: z.array(z.strictObject({ recording: z.string(), r2Mean: z.number() })),
   drift: driftReference,
   out: z.string(),
+  previous: z.string().nullable(),
 });
 const sessionReport = z.strictObject({
   decoder: z.literal('gru'),
   method: z.string(),
   session: z.string(),
+  lagMs: z.number(),
   seconds: z.number(),
   tried: z.array(
     z.strictObject({ method: z.string(), fitSeconds: z.number().nonnegative(), heldOutR2: accuracy }),
@@ -42,26 +45,25 @@ const sessionReport = z.strictObject({
     gainOverBaseline: z.number(),
     betterBlocksThanBaseline: z.int(),
     blockCount: z.int(),
+    knownSeconds: z.number(),
     besideBaseline: z.string(),
     rule: z.string(),
   }),
-  later: z.strictObject({ seconds: z.number(), r2: accuracy, inServiceR2: accuracy.nullable() }).nullable(),
+  later: z
+    .strictObject({
+      seconds: z.number(),
+      knownSeconds: z.number(),
+      r2: accuracy,
+      inServiceR2: accuracy.nullable(),
+    })
+    .nullable(),
   drift: driftReference,
   out: z.string(),
+  previous: z.string().nullable(),
 });
 
-const TINY = [
-  '--source',
-  'simulated',
-  '--channels',
-  '12',
-  '--seconds',
-  '12',
-  '--steps',
-  '20',
-  '--threads',
-  '1',
-];
+const DAY = ['--source', 'simulated', '--channels', '12', '--seconds', '12'];
+const TINY = [...DAY, '--steps', '20', '--threads', '1'];
 const PRETRAIN = ['pretrain', ...TINY, '--days', '0-1', '--set', 'hiddenCount=8'];
 const folder = temporaryFolder();
 const core = join(folder, 'core.safetensors');
@@ -123,12 +125,25 @@ describe('betz pretrain', () => {
       'CAL_METHOD_UNSUPPORTED',
     ],
     [[...TINY, '--days', '0', '--resume'], 'DEC_MODEL_FILE_MISSING'],
+    [[...TINY, '--days', '0', '--target', 'handVelocity'], 'CFG_USAGE'],
   ])('refuses %j', (args, code) =>
     inFolder(async (cwd) => {
       expect(failureOf(await runHere(['pretrain', '--out', 'm', ...args], cwd)).code).toBe(code);
       expect(listing(cwd)).toEqual([]);
     }),
   );
+
+  it('takes every session once, whatever its file is called', () =>
+    inFolder(async (cwd) => {
+      writeSmallRecording(join(cwd, 'a.mat'), { binCount: 300 });
+      copyFileSync(join(cwd, 'a.mat'), join(cwd, 'b.mat'));
+      const refused = await runHere(['pretrain', '--recording', 'a.mat', 'b.mat', '--out', 'm'], cwd);
+      expect(failureOf(refused)).toMatchObject({
+        code: 'CAL_SESSION_REPEATED',
+        message: expect.stringContaining("'b'") as string,
+      });
+      expect(listing(cwd)).toEqual(['a.mat', 'b.mat']);
+    }));
 
   it('takes days as ranges and lists, each once', () => {
     expect(parseDays('0-2, 5')).toEqual([0, 1, 2, 5]);
@@ -142,7 +157,8 @@ describe('betz calibrate --model', () => {
     '%s: brings the core to another day, and reports it',
     async (method) => {
       const before = readFileSync(core);
-      const day = [...TINY, '--day', '8', '--method', method, '--out', `${method}.safetensors`];
+      const data = method === 'readout' ? DAY : TINY;
+      const day = [...data, '--day', '8', '--method', method, '--out', `${method}.safetensors`];
       const result = await calibrate(...day, '--json');
       expect(result.code, result.stderr).toBe(0);
       const report = sessionReport.parse(jsonOf(result));
@@ -163,11 +179,55 @@ describe('betz calibrate --model', () => {
   );
 
   it('names the model after the one before it and the method, and shows it to people', async () => {
-    const { code, stdout } = await calibrate(...TINY, '--day', '1', '--method', 'readout');
+    const day = [...DAY, '--day', '9', '--method', 'readout'];
+    const { code, stdout } = await calibrate(...day);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^gru calibrated by readout on 12 s of simulated array, seed 1, day 1 in /);
+    expect(stdout).not.toContain('before');
+    expect(stdout).toMatch(/^gru calibrated by readout on 12 s of simulated array, seed 1, day 9 in /);
     expect(stdout).toMatch(/\nmodel written to .*core-readout\.safetensors\n$/);
     expect(existsSync(join(folder, 'core-readout.safetensors'))).toBe(true);
+    const again = await calibrate(...day);
+    expect(again.stdout).toMatch(/\nmodel written to .*core-readout-2\.safetensors\n$/);
+  });
+
+  it('says when the session is one that the model has learned from, and does not plainly say use', async () => {
+    const day = [
+      ...DAY,
+      '--day',
+      '1',
+      '--method',
+      'readout',
+      '--out',
+      'known.safetensors',
+      '--report',
+      'known.html',
+    ];
+    const { code, stdout } = await calibrate(...day);
+    expect(code).toBe(0);
+    const remark = 'the decoder in service had learned from these very data before';
+    expect(stdout).toContain(remark);
+    expect(stdout).not.toContain('Use the new decoder:');
+    // What comes after the pretraining's 12 s is new.
+    expect(stdout).toMatch(/^on the 120 s after: /m);
+    const page = readFileSync(join(folder, 'known.html'), 'utf8');
+    expect(page).toContain(remark);
+    expect(page).not.toContain('None of the three learned from the held-out blocks');
+    const shorter = DAY.map((word) => (word === '12' ? '8' : word));
+    shorter[shorter.indexOf('--channels') + 1] = '12';
+    const first = await calibrate(
+      ...shorter,
+      '--day',
+      '1',
+      '--method',
+      'readout',
+      '--out',
+      'part.safetensors',
+      '--json',
+    );
+    expect(sessionReport.parse(jsonOf(first))).toMatchObject({
+      verdict: { knownSeconds: 8 },
+      later: { knownSeconds: 4 },
+    });
   });
 
   it.each([
@@ -180,6 +240,12 @@ describe('betz calibrate --model', () => {
     [[...TINY, '--decoder', 'gru'], 'CFG_USAGE'],
     [[...TINY, '--seeds', '2'], 'CFG_USAGE'],
     [[...TINY, '--seconds', '5'], 'CAL_SESSION_TOO_SHORT'],
+    [[...DAY, '--method', 'read-in', '--rank', '3'], 'CFG_USAGE'],
+    [[...DAY, '--rank', '3'], 'CFG_USAGE'],
+    [[...DAY, '--method', 'readout', '--steps', '3'], 'CFG_USAGE'],
+    [[...DAY, '--target', 'handVelocity'], 'CFG_USAGE'],
+    [[...DAY, '--report', 'a.pdf'], 'CFG_USAGE'],
+    [[...DAY, '--report', '.html'], 'CFG_USAGE'],
   ])('refuses %j', async (args, code) => {
     const before = listing(folder);
     expect(failureOf(await calibrate(...args)).code).toBe(code);

@@ -103,14 +103,16 @@ describe('betz quantize', () => {
     expect(r2?.after).not.toEqual(r2?.before);
     expect(r2?.lost).toBe((r2?.before.mean ?? 0) - (r2?.after.mean ?? 0));
 
-    const told = await runCli(['quantize', ...args], folder);
+    const told = await runCli(['quantize', ...args, '--replace'], folder);
     expect(told.code, told.stderr).toBe(0);
     expect(told.stdout).toMatch(
       /^gru in int8: \d+ -> \d+ bytes \(\d+ %\)\nR2 of handVelocity on the last 20 %/,
     );
     for (const mode of ['warm', 'paced', 'warmed'])
       expect(told.stdout).toMatch(new RegExp(`^ {2}${mode} +\\S+ -> \\S+ \\(\\S+ times as fast\\)$`, 'm'));
-    expect(told.stdout).toMatch(/\nmodel written to smaller\n$/);
+    expect(told.stdout).toMatch(
+      /\nmodel written to smaller\nwhat was there is kept as smaller\.previous-1\n$/,
+    );
   });
 
   it.each([
@@ -118,7 +120,7 @@ describe('betz quantize', () => {
     ['kalman', 'DEC_QUANTISE_KIND'],
     ['int8', 'DEC_QUANTISE_PRECISION'],
     ['absent', 'DEC_MODEL_FILE_MISSING'],
-    ['small.mat', 'DEC_MODEL_HEADER_INVALID'],
+    ['small.mat', 'DEC_MODEL_FORMAT_UNKNOWN'],
   ])('refuses %s: %s', async (model, code) => {
     expect(await refusalOf('--model', model, '--out', 'new')).toBe(code);
   });

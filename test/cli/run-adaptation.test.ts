@@ -43,7 +43,6 @@ describe('betz run --adapt', () => {
     ['--adapt hebbian needs --model', ['run', '--adapt', 'hebbian']],
     ['trained by gradient', ['run', '--decoder', 'wiener', '--adapt', 'rls']],
     ['needs --candidate-out', run('--calibrate', '20', '--auto-promote', '--save-state', 'x.state')],
-    ['leaves nothing', run('--calibrate', '60', '--auto-promote')],
   ])('refuses before anything runs: %s', async (text, args) => {
     const result = await runCli([...args, '--json'], folder);
     expect(result.code).toBe(2);

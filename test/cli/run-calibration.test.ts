@@ -3,17 +3,21 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readModelFile } from '../../src/host/model-store.ts';
+import { quantiseModel } from '../../src/decoders/quantise-model.ts';
+import { readModelFile, writeModelFile } from '../../src/host/model-store.ts';
 import { writeUntrainedModel } from '../support/cli-files.ts';
 import { jsonOf, runCli, startCli } from '../support/cli.ts';
 
 const CHANNELS = 96;
 let folder = '';
 let model = '';
+let int8 = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'betz-run-calibration-'));
   model = join(folder, 'random.model');
   writeUntrainedModel(model, { channelCount: CHANNELS });
+  int8 = join(folder, 'int8.model');
+  writeModelFile(int8, quantiseModel(readModelFile(model).model));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -52,6 +56,7 @@ describe('betz run --calibrate', () => {
     expect(before.bins).toBe(story.promotedBin);
     expect(before.bins + after.bins).toBe(3500);
     expect(after.r2.mean).toBeGreaterThan(before.r2.mean + 0.1);
+    expect(result.stderr.match(/from bin \d+ on/g), 'told once, and in the summary').toHaveLength(3);
     for (const { state } of story.states.slice(1))
       expect(result.stderr).toMatch(new RegExp(`^event {2}calibration .*${state}: `, 'm'));
     expect(result.stderr).toContain(`from bin ${story.promotedBin}`);
@@ -67,6 +72,21 @@ describe('betz run --calibrate', () => {
     expect(story.r2ByGeneration.map(({ generation }) => generation)).toEqual([0]);
     expect(result.stderr).toContain(`candidate written to ${out}`);
     expect(existsSync(out)).toBe(true);
+  });
+
+  it('goes back by SIGUSR2, and says so where there is nothing to go back to', async () => {
+    const options = ['--calibrate', '30', '--method', 'readout', '--auto-promote', '--speed', '10', '--json'];
+    const cli = startCli(run(...options), folder);
+    await cli.printed(/ {2}calibration: collecting, \d+ of 30 s {2}/);
+    cli.kill('SIGUSR2');
+    await cli.printed(/^event {2}not rolled back: there is no decoder before this one/m);
+    await cli.printed(/ promoted: /);
+    cli.kill('SIGUSR2');
+    await cli.printed(/ rolledBack: .*asked for$/m);
+    cli.kill('SIGINT');
+    const result = await cli.done;
+    expect(result.code, result.stderr).toBe(0);
+    expect((jsonOf(result)['calibration'] as Story).state).toBe('rolledBack');
   });
 
   it('ends whole with Ctrl-C', async () => {
@@ -85,6 +105,37 @@ describe('betz run --calibrate', () => {
     ['CFG_USAGE', '--method', () => run('--method', 'full', '--json')],
     ['CFG_USAGE', '--auto-promote', () => run('--auto-promote', '--json')],
     ['CFG_USAGE', '--candidate-out', (out) => run('--candidate-out', out, '--json')],
+    ['CAL_SESSION_TOO_SHORT', '7.9 s', () => run('--calibrate', '7.9', '--auto-promote', '--json')],
+    [
+      'CAL_HEBBIAN_REFERENCE_SHORT',
+      '9 s',
+      () => run('--calibrate', '9', '--auto-promote', '--adapt', 'hebbian', '--json'),
+    ],
+    [
+      'CFG_USAGE',
+      'scratch has none',
+      () => run('--calibrate', '30', '--auto-promote', '--adapt', 'hebbian', '--method', 'scratch', '--json'),
+    ],
+    [
+      'CFG_USAGE',
+      'leaves nothing of a session of 30 s',
+      () => run('--calibrate', '30', '--auto-promote', '--duration', '30', '--json'),
+    ],
+    [
+      'CFG_USAGE',
+      'at --speed max a session of 55 s is over',
+      () => run('--calibrate', '30', '--auto-promote', '--duration', '55', '--speed', 'max', '--json'),
+    ],
+    [
+      'CAL_STABILIZE_REFERENCE',
+      'no latents',
+      () => run('--calibrate', '30', '--auto-promote', '--method', 'stabilize', '--json'),
+    ],
+    [
+      'CAL_METHOD_UNSUPPORTED',
+      'int8',
+      () => [...run('--calibrate', '30', '--auto-promote', '--json'), '--model', int8],
+    ],
     ['CFG_USAGE', 'replace', () => run('--calibrate', '10', '--candidate-out', model, '--json')],
     [
       'DEC_MODEL_FILE_UNWRITABLE',

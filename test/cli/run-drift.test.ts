@@ -49,6 +49,7 @@ describe('betz run with a model that keeps what drift is measured from', () => {
       expect(drift?.reasons.length).toBeGreaterThan(0);
       expect(drift?.index).toBeGreaterThan(drift?.threshold ?? NaN);
       expect(result.stderr).toMatch(/^event {2}recalibrate: .+ \(drift index .+\)$/m);
+      expect(result.stderr).toMatch(/^drift {5}index .+ {2}recalibrate, since 00:\d\d\n {10}\w/m);
       expect(result.stderr).toContain('event  to do: betz calibrate --decoder wiener');
       expect(result.stderr).toMatch(/^to do {5}betz calibrate --decoder wiener/m);
       const session = readSession(join(folder, 'day30.mcap'));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { durationText } from '../../src/cli/duration-text.ts';
 import {
   accuracyText,
   deadlineText,
-  durationText,
   eventText,
   latencyText,
   samplesText,
@@ -16,8 +16,18 @@ import { sessionSummary, unpacedSummary } from '../support/session-status.ts';
 
 describe('a session in words', () => {
   it('tells accuracy by label, and that there is none', () => {
-    expect(accuracyText(sessionSummary())).toBe('R2 x 0.912  y 0.500  mean 0.706   250 bins');
-    expect(accuracyText(sessionSummary({ r2: null }))).toBe('no truth to compare with   250 bins');
+    expect(accuracyText(sessionSummary())).toBe('R2 x 0.912  y 0.500  mean 0.706   3250 bins');
+    expect(accuracyText(sessionSummary({ r2: null }))).toBe('no truth to compare with   3250 bins');
+  });
+
+  it('gives no R2 of a few seconds, and says how many it has', () => {
+    const early = sessionSummary({ bins: 600, comparedBins: 499 });
+    expect(accuracyText(early)).toBe('R2 takes 10 s of behaviour, 9 s so far   600 bins');
+    expect(statusLine(early, 'x')).toContain('  R2 -  ');
+    expect(summaryLines(early)).toContain(`accuracy  ${accuracyText(early)}`);
+    const enough = { ...early, comparedBins: 500 };
+    expect(accuracyText(enough)).toBe('R2 x 0.912  y 0.500  mean 0.706   600 bins');
+    expect(statusLine(enough, 'x')).toContain('  R2 0.706  ');
   });
 
   it('says from where latency counts, in units that can be read', () => {
@@ -28,8 +38,8 @@ describe('a session in words', () => {
   });
 
   it('counts deadlines only where there is a schedule', () => {
-    expect(deadlineText(sessionSummary())).toBe('3 of 250 bins missed 20 ms');
-    expect(deadlineText(sessionSummary({ deadlineMs: 100 / 3 }))).toBe('3 of 250 bins missed 33.333 ms');
+    expect(deadlineText(sessionSummary())).toBe('3 of 3250 bins missed 20 ms');
+    expect(deadlineText(sessionSummary({ deadlineMs: 100 / 3 }))).toBe('3 of 3250 bins missed 33.333 ms');
     expect(deadlineText(unpacedSummary())).toBeUndefined();
   });
 
@@ -68,14 +78,20 @@ describe('a session in words', () => {
     );
   });
 
+  it('begins with the calibration that is under way, for the end of a line may be cut off', () => {
+    expect(statusLine(sessionSummary(), 'x', 'calibration: fitting, 3 s so far')).toMatch(
+      /^01:05 {2}calibration: fitting, 3 s so far {2}x {2}R2 /,
+    );
+  });
+
   it('ends with everything that counts', () => {
     expect(summaryLines(sessionSummary(), 'a.mcap')).toEqual([
-      'decoded   250 bins of 20 ms in 65.4 s',
+      'decoded   3250 bins of 20 ms in 65.4 s',
       'source    simulated array',
       'model     model.safetensors',
-      'accuracy  R2 x 0.912  y 0.500  mean 0.706   250 bins',
+      'accuracy  R2 x 0.912  y 0.500  mean 0.706   3250 bins',
       'latency   bin edge to output p50 30 us  p99 61 us  p99.9 9999 us  max 12.3 ms',
-      'deadline  3 of 250 bins missed 20 ms',
+      'deadline  3 of 3250 bins missed 20 ms',
       'samples   produced 1000  received 980  lost 20  processed 960  dropped 21',
       'recording a.mcap',
     ]);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { DriftStatus } from '../../src/runtime/drift-watch.ts';
 import type { TracePoint } from '../../src/cli/live-trace.ts';
 import { plotWidth, renderView, TerminalView } from '../../src/cli/terminal-view.ts';
 import type { ViewContent } from '../../src/cli/terminal-view.ts';
@@ -28,7 +29,9 @@ function content(changes: Partial<ViewContent> = {}): ViewContent {
     status: sessionSummary(),
     trace: ramp(100),
     recordPath: 'recordings/today.mcap',
+    calibration: undefined,
     events: [],
+    keys: 'q stop',
     ...changes,
   };
 }
@@ -58,13 +61,15 @@ describe('live view', () => {
       hasTruth: fc.boolean(),
       events: fc.array(fc.string({ maxLength: 200 }), { maxLength: 5 }),
       isPaced: fc.boolean(),
+      calibration: fc.option(fc.string({ maxLength: 200 }), { nil: undefined }),
+      keys: fc.string({ maxLength: 200 }),
     });
-    forEachCase(cases, 300, ({ columns, rows, points, labelCount, hasTruth, events, isPaced }) => {
+    forEachCase(cases, 300, ({ columns, rows, points, labelCount, hasTruth, isPaced, ...texts }) => {
       const lines = renderView(
         content({
           labels: ['x', 'y', 'z'].slice(0, labelCount),
           trace: ramp(points, hasTruth),
-          events,
+          ...texts,
           status: isPaced ? sessionSummary() : unpacedSummary(),
         }),
         { columns, rows },
@@ -80,10 +85,11 @@ describe('live view', () => {
       latencyUs: { count: 1, mean: 1, p50: 35, p90: 50, p99: 435, p999: 1234, max: 123_456 },
       samples: { ...sessionSummary().samples, produced: 345_600_000, processed: 345_599_520 },
     });
-    const lines = renderView(content({ status: long, events: ['one', 'two', 'three'] }), SCREEN);
+    const events = ['one', 'two', 'three', 'four'];
+    const lines = renderView(content({ status: long, events }), SCREEN);
     expect(lines[0]).toBe('Betz  01:05   gru   simulated array, 96 channels, seed 1, day 0');
-    expect(firstPlot(lines)).toHaveLength(5);
-    expect(lines.slice(-9)).toEqual([
+    expect(firstPlot(lines)).toHaveLength(3);
+    expect(lines.slice(-10)).toEqual([
       '',
       'accuracy  R2 x 0.912  y 0.500  mean 0.706   180000 bins',
       'latency   bin edge to output p50 35 us  p99 435 us  p99.9 1234 us  max 123.5 ms',
@@ -92,13 +98,54 @@ describe('live view', () => {
       'recording recordings/today.mcap',
       'event     two',
       'event     three',
-      'Ctrl-C ends the session.',
+      'event     four',
+      'keys      q stop',
     ]);
+  });
+
+  it('has room for plots on 80 x 24 with a calibration and a long word about drift, too', () => {
+    const drift: DriftStatus = {
+      ...{ index: 7.74, threshold: 1.71, withdrawalThreshold: 1.37, ignoredBins: 0 },
+      parts: { rate: 1, spread: 1, tuning: 1, latent: 1 },
+      ...{ isRecalibrationAdvised: true, advisedSinceBin: 550, rateDirection: 'mixed' },
+      reasons: ['rateChange', 'lostChannels'],
+      lostChannels: Array.from({ length: 30 }, (_, i) => `electrode ${i}`),
+    };
+    const calibration = 'fitting by ends, 43 %, about 4 s left';
+    const keys = 'c cancel the calibration   q stop';
+    const lines = renderView(content({ status: sessionSummary({ drift }), calibration, keys }), SCREEN);
+    expect(firstPlot(lines)).toHaveLength(3);
+    expect(lines).toHaveLength(SCREEN.rows - 1);
+    const at = lines.findIndex((line) => line.startsWith('drift'));
+    expect(lines.slice(at, at + 2)).toEqual([
+      'drift     index 7.74, threshold 1.71  recalibrate, since 00:11',
+      '          rates differ, 30 channels silent',
+    ]);
+    expect(lines.slice(-5)).toEqual([`calibrate ${calibration}`, '', '', '', `keys      ${keys}`]);
+    const calm = { ...drift, isRecalibrationAdvised: false, advisedSinceBin: null, lostChannels: [] };
+    const before = renderView(
+      content({ status: sessionSummary({ drift: calm }), calibration, keys }),
+      SCREEN,
+    );
+    expect(before, 'an advice moves nothing').toHaveLength(lines.length);
+  });
+
+  it('wraps the newest event, and shows those before it as far as they have room', () => {
+    const eventsOf = (...events: string[]): string[] => renderView(content({ events }), SCREEN).slice(-4, -1);
+    const long = `${'word '.repeat(20)}end`;
+    const [first, second] = [`event     ${'word '.repeat(13)}word`, `          ${'word '.repeat(6)}end`];
+    expect(eventsOf('before', long)).toEqual(['event     before', first, second]);
+    expect(eventsOf(long, 'after')).toEqual([first, second, 'event     after']);
+    expect(eventsOf('one', long, 'after'), 'whole or not at all').toEqual([first, second, 'event     after']);
+    expect(eventsOf(long, long)).toEqual([first, second, '']);
+    expect(eventsOf('word '.repeat(200))[2], 'three lines of a very long one').toMatch(/^ {10}word/);
+    const unbroken = eventsOf('x'.repeat(100));
+    expect(unbroken).toEqual([`event     ${'x'.repeat(69)}`, `          ${'x'.repeat(31)}`, '']);
   });
 
   it('gives plots the height that a screen has for them', () => {
     const heightOn = (rows: number): number => firstPlot(renderView(content(), { columns: 80, rows })).length;
-    expect([60, 32, 28, 24, 20, 19].map(heightOn)).toEqual([9, 9, 7, 5, 3, 0]);
+    expect([60, 33, 29, 24, 21, 20].map(heightOn)).toEqual([9, 9, 7, 3, 3, 0]);
   });
 
   it('shows decoded and true values beside each other, the newest at the right', () => {
@@ -147,7 +194,7 @@ describe('live view', () => {
     const status = sessionSummary({ r2: null, pearson: null });
     const lines = renderView(content({ trace: ramp(100, false), status }), SCREEN);
     expect(lines).toContain('x in m/s   • decoded +0.90');
-    expect(lines).toContain('accuracy  no truth to compare with   250 bins');
+    expect(lines).toContain('accuracy  no truth to compare with   3250 bins');
     expect(firstPlot(lines).join('')).toMatch(/^[ •]+$/);
   });
 

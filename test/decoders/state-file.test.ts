@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { AdaptiveDecoder } from '../../src/calibration/adaptive/adaptive-decoder.ts';
+import type { AdaptationOptions } from '../../src/calibration/adaptive/adaptive-decoder.ts';
 import { crc32 } from '../../src/core/crc32.ts';
 import type { Decoder, DecoderKind } from '../../src/decoders/decoder.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
@@ -9,7 +11,7 @@ import type { StateOwner } from '../../src/decoders/state-file.ts';
 import { modelHash } from '../../src/host/model-store.ts';
 import { decode, makeKernels } from '../compliance/decoder.ts';
 import { randomCounts, randomModel } from '../support/decoder-models.ts';
-import { codeOf } from '../support/recording-errors.ts';
+import { betzErrorOf, codeOf } from '../support/recording-errors.ts';
 
 const SHAPE = { inputCount: 5, outputCount: 2 };
 const CHECKSUM_BYTES = 4;
@@ -118,6 +120,34 @@ describe('sealed state', () => {
     const int8Owner = { kind: gru.kind, modelHash: modelHash(encodeModel(int8)) };
     expect(codeOf(open(gru.kind.createDecoder(int8, makeKernels()), int8Owner))).toBe(
       'DEC_STATE_MODEL_MISMATCH',
+    );
+  });
+
+  it('names the file that is none, the model that it is of, and how that was adapting', () => {
+    const { decoder, owner, kind } = setUp('gru');
+    const sealed = sealState(decoder, owner);
+    const refused = (bytes: Uint8Array, other: Decoder, by = owner): string =>
+      betzErrorOf(() => {
+        openState(bytes, other, by);
+      }).message;
+    const model = randomModel(kind, SHAPE, {}, 1);
+    const file = encodeModel(model);
+    expect(refused(file, decoder)).toBe('this file is a Betz model, not a state of a decoder');
+    const stranger = setUp('gru', 2);
+    const message = refused(sealed, stranger.decoder, stranger.owner);
+    expect(message).toContain(owner.modelHash.slice(0, 12));
+    expect(message).toContain(stranger.owner.modelHash.slice(0, 12));
+    const adaptive = (options: AdaptationOptions): Decoder =>
+      new AdaptiveDecoder(model, kind, makeKernels(), options);
+    const adapted = sealState(adaptive({}), owner);
+    expect(refused(adapted, decoder)).toContain(
+      'its model adapted; the decoder that is to go on from it does not',
+    );
+    expect(refused(sealed, adaptive({}))).toContain(
+      'its model did not adapt; the decoder that is to go on from it adapts',
+    );
+    expect(refused(adapted, adaptive({ normalisation: false, readout: {} }))).toContain(
+      'adapted in other ways',
     );
   });
 

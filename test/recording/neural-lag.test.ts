@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { binRecording } from '../../src/recording/bin-recording.ts';
-import { lagBehaviour } from '../../src/recording/neural-lag.ts';
+import { lagBehaviour, laggedBins } from '../../src/recording/neural-lag.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
 
 const BIN_MS = 20;
@@ -138,5 +138,31 @@ describe('lagBehaviour', () => {
     expect([binCount, lagMs]).toEqual([18, 40]);
     expect(Array.from(features.subarray(0, 2))).toEqual([1, 5]);
     expect(Array.from(target.values.subarray(0, 2))).toEqual([4.5, 6.5]);
+  });
+});
+
+describe('laggedBins', () => {
+  it('tells of every bin that lagBehaviour leaves where its features and its behaviour were', () => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: -7, max: 7 }), fc.nat(), (each, bins, seed) => {
+        const recording = recordingOf(each, seed);
+        const lagged = lagBehaviour(recording, bins * BIN_MS);
+        const { features, behaviour } = laggedBins(recording, bins * BIN_MS);
+        expect([...features]).toEqual([...lagged.features]); // the bin's number
+        const { values } = recording.target;
+        expect(Array.from(behaviour, (bin) => [values[bin * 2], values[bin * 2 + 1]])).toEqual(
+          rowsOf(lagged).map(([, x, y]) => [x, y]),
+        );
+      }),
+    );
+    const { features, behaviour } = laggedBins(recordingOf([10], 1), 2.6 * BIN_MS);
+    expect([[...features], [...behaviour]]).toEqual([
+      [0, 1, 2, 3, 4, 5, 6],
+      [3, 4, 5, 6, 7, 8, 9],
+    ]);
+  });
+
+  it('refuses what lagBehaviour refuses', () => {
+    expect(betzErrorOf(() => laggedBins(recordingOf([4], 1), 100)).code).toBe('LOG_LAG_TOO_LONG');
   });
 });

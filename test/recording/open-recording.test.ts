@@ -42,7 +42,8 @@ describe('openRecording', () => {
     ['NEURALEV\x03\x00', 'Blackrock NEV'],
     ['\x89MCAP0\r\n', 'session recording'],
     ['XDF:', 'XDF'],
-    ['hello, world, this is text', 'begins with the bytes 68 65 6c 6c 6f 2c 20 77'],
+    ['hello, world, this is text', 'this file is text, not a recording'],
+    ['\x07hello', 'begins with the bytes 07 68 65 6c 6c 6f'],
     ['\0', 'begins with the bytes 00'],
   ])('names a file that begins with %j', (start, found) => {
     const error = betzErrorOf(() => openRecording(fileOf('x.mat', Buffer.from(start, 'latin1'))));

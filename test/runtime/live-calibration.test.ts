@@ -21,6 +21,7 @@ import {
   statesOf,
 } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
+import { linearRecording } from '../support/linear-recording.ts';
 import { readInModel } from '../support/read-in-models.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
 import { binRecord } from '../support/sessions.ts';
@@ -45,9 +46,9 @@ describe('a live calibration', () => {
     expect(generationsOf(run)).toEqual(
       run.sink.records.map(({ binIndex }) => (binIndex < promotedBin! ? 0 : 1)),
     );
-    expect(accuracy.map(({ generation, binCount }) => [generation, binCount])).toEqual([
-      [0, promotedBin],
-      [1, RECORDING.binCount - promotedBin!],
+    expect(accuracy.map(({ generation, firstBin, binCount }) => [generation, firstBin, binCount])).toEqual([
+      [0, 0, promotedBin],
+      [1, promotedBin, RECORDING.binCount - promotedBin!],
     ]);
     const [before, after] = accuracy.map(({ r2 }) => (r2[0] + r2[1]) / 2);
     expect(before).toBeLessThan(0.2);
@@ -96,6 +97,84 @@ describe('a live calibration', () => {
       replaces: 'base',
     });
     expect(generationsOf(run).at(-1)).toBe(0);
+  });
+
+  it('is promoted, rolled back and promoted again as a person asks, and by nothing else', async () => {
+    const holder: { run?: CalibratedRun } = {};
+    const refused: string[] = [];
+    const told = ({ code }: { code: string }): void => void refused.push(code);
+    const data = linearRecording({ binCount: 9000, channelCount: 12, seed: 7 });
+    let promotions = 0;
+    holder.run = await startCalibrated(
+      {
+        onTransition: ({ state }) => {
+          const { calibration, session } = holder.run!;
+          if (state === 'fitting') calibration.promote().catch(told);
+          if (state === 'rolledBack' || state === 'proposed')
+            setTimeout(() => {
+              expect(calibration).toMatchObject({ isPromotable: true, isCancellable: state === 'proposed' });
+              calibration.promote().catch(told);
+              expect(calibration).toMatchObject({ isPromotable: false, isCancellable: false });
+              calibration.cancel('too late');
+              calibration.promote().catch(told);
+            });
+          if (state !== 'promoted') return;
+          expect(calibration).toMatchObject({ isPromotable: false, isCancellable: false });
+          if (++promotions === 1) void session.rollback();
+        },
+      },
+      { data },
+    );
+    const { run } = holder;
+    await expectWhole(run);
+    expect(statesOf(run).slice(3)).toEqual(['proposed', 'promoted', 'rolledBack', 'promoted']);
+    expect(refused).toEqual(['CAL_NOTHING_PROPOSED', 'CAL_NOTHING_PROPOSED', 'CAL_NOTHING_PROPOSED']);
+    const { accuracy, promotedBin } = run.calibration.account();
+    expect(accuracy.map(({ generation }) => generation)).toEqual([0, 1, 2]);
+    expect(promotedBin, 'the first time').toBe(accuracy[1].firstBin);
+    expect(generationsOf(run).at(-1)).toBe(2);
+  });
+
+  it('does not promote by itself over the choice of a person who has rolled back meanwhile', async () => {
+    const holder: { run?: CalibratedRun } = {};
+    const other = { ...BASE, tensors: { ...BASE.tensors } };
+    holder.run = await startCalibrated(
+      {
+        autoPromote: true,
+        onTransition: ({ state }) => {
+          const session = holder.run!.session;
+          if (state === 'fitting') void session.promote(other).then(() => session.rollback());
+          if (state === 'proposed') setTimeout(() => void session.stop(), 300);
+        },
+      },
+      { source: { kind: 'replay', config: { recording: RECORDING, speed: 20 } } },
+    );
+    const { run } = holder;
+    await run.session.done;
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    expect(generationsOf(run).at(-1)).toBe(0);
+    expect(new Set(generationsOf(run))).toEqual(new Set([0, 1]));
+  });
+
+  it('says how far it is: seconds collected, then the steps of the fit', async () => {
+    const holder: { run?: CalibratedRun } = {};
+    const shares = new Set<number>();
+    const timer = setInterval(() => {
+      const account = holder.run?.calibration.account();
+      if (account?.fit?.training !== undefined) {
+        expect(account.fit.training.method).toBe('read-in');
+        expect(account.fit.elapsedS).toBeGreaterThan(0);
+        shares.add(account.fit.training.share);
+      }
+    }, 5);
+    holder.run = await startCalibrated({ method: 'read-in' });
+    expect(holder.run.calibration.account()).toMatchObject({ collectedSeconds: 0, seconds: SECONDS });
+    await expectWhole(holder.run);
+    clearInterval(timer);
+    expect(shares.size).toBeGreaterThan(3);
+    const after = holder.run.calibration.account();
+    expect(after.collectedSeconds).toBe(SECONDS);
+    expect(after.fit, 'over').toBeUndefined();
   });
 
   it('from scratch: one that knows nothing of a pretrained decoder takes its place all the same', async () => {
@@ -178,6 +257,7 @@ describe('a live calibration', () => {
     await expectWhole(run);
     expect(statesOf(run)).toEqual(['collecting', 'fitting', 'failed']);
     expect(run.calibration.account().states[2].code).toBe(code);
+    expect(run.calibration.account().states[2].tip).toMatch(/\w\.$/);
   });
 
   it('refuses a source that does not know what is decoded, and a kind that is fitted in closed form', () => {

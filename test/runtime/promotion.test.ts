@@ -234,7 +234,9 @@ describe('a paced session', () => {
     const sink = new MemorySink();
     const events: SessionEvent[] = [];
     const session = await start(sink, events);
-    const promotion = session.promote(second);
+    const refused = betzErrorOfAsync(() => session.rollback());
+    const promotion = session.promote(second); // has not to wait for what was refused
+    expect((await refused).code, 'nothing before it').toBe('CAL_NOTHING_TO_ROLL_BACK');
     expect((await betzErrorOfAsync(() => session.promote(second))).code, 'two at once').toBe(
       'IPC_SWAP_PENDING',
     );
@@ -243,8 +245,10 @@ describe('a paced session', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     const back = await session.rollback();
     expect(back.generation).toBe(0);
+    expect(session.canRollBack, 'one step back, no more').toBe(false);
     expect((await betzErrorOfAsync(() => session.rollback())).code).toBe('CAL_NOTHING_TO_ROLL_BACK');
     const again = await session.promote(encodeModel(second));
+    expect(session.canRollBack).toBe(true);
     const summary = await session.done;
     const { records } = sink;
     expect(records.map((record) => record.binIndex)).toEqual(records.map((_, bin) => bin));
@@ -272,6 +276,7 @@ describe('a paced session', () => {
       'the state is of that model',
     ).toBe(hash);
     expect((await betzErrorOfAsync(() => session.promote(second))).code).toBe('IPC_SESSION_ENDED');
+    expect(session.canRollBack).toBe(false);
   });
 
   it('goes on undisturbed when a candidate is refused', async () => {

@@ -132,7 +132,7 @@ export function writeDamagedModels(folder: string, wholePath: string): DamagedFi
     'empty.model': 'DEC_MODEL_TRUNCATED',
     'truncated.model': 'DEC_MODEL_TRUNCATED',
     'version.model': 'DEC_MODEL_VERSION_UNSUPPORTED',
-    'text.model': 'DEC_MODEL_HEADER_INVALID',
+    'text.model': 'DEC_MODEL_FORMAT_UNKNOWN',
     'nan.model': 'DEC_MODEL_VALUE_NOT_FINITE',
   };
 }

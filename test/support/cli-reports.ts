@@ -12,10 +12,12 @@ export const calibrateReport = z.strictObject({
   parameters: count,
   trainSeconds: z.number().positive(),
   steps: count,
+  lagMs: z.number(),
   r2: accuracy,
   baselineR2: accuracy,
   drift: driftReference,
   out: z.string(),
+  previous: z.string().nullable(),
 });
 
 export const seededReport = calibrateReport.extend({
@@ -31,6 +33,7 @@ export const evaluateReport = z.strictObject({
   bins: count,
   r2: accuracy,
   lagMs: z.number(),
+  trainedBins: count,
   r2VarianceWeighted: z.number(),
   pearsonR: accuracy.omit({ mean: true }),
   model: z.string(),
@@ -51,6 +54,7 @@ export const infoReport = z.strictObject({
   shape: z.strictObject({ inputCount: count, outputCount: count }),
   smoothing: z.number(),
   output: z.strictObject({ name: z.string(), labels: z.array(z.string()), unit: z.string() }),
+  lagMs: z.number(),
   binMs: z.number(),
   readIn: z.strictObject({ latents: count, otherSessions: z.array(z.string()) }).nullable(),
   drift: driftReference,
@@ -114,11 +118,13 @@ export const quantizeReport = z.strictObject({
   recording: z.string().nullable(),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   out: z.string(),
+  previous: z.string().nullable(),
 });
 
 export const runReport = z.object({
   bins: count,
   seconds: z.number().positive(),
+  comparedBins: count,
   r2: accuracy.nullable(),
   latencyOf: z.enum(['endToEndLatency', 'computeTime']),
   latencyUs: latency,
@@ -130,6 +136,7 @@ export const runReport = z.object({
     .strictObject({
       index: z.number(),
       threshold: z.number(),
+      withdrawalThreshold: z.number(),
       parts: z.strictObject({ rate: z.number(), spread: z.number(), tuning: z.number(), latent: z.number() }),
       isRecalibrationAdvised: z.boolean(),
       advisedSinceBin: count.nullable(),

@@ -7,9 +7,10 @@ const LATENCY: LatencyUs = { count: 250, mean: 31, p50: 30, p90: 40, p99: 61.4, 
 /** Of a paced session, 65 s old, with losses of every kind. */
 export function sessionSummary(changes: Partial<SessionSummary> = {}): SessionSummary {
   return {
-    bins: 250,
+    bins: 3250,
     seconds: 65.4,
     binMs: 20,
+    comparedBins: 3250,
     r2: { x: 0.91234, y: 0.5, mean: 0.70617 },
     pearson: { x: 0.95, y: 0.7, mean: 0.825 },
     latencyOf: 'endToEndLatency',

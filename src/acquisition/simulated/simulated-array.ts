@@ -23,8 +23,10 @@ export const TRUTH_COUNT = 2;
 const EXPECTED_MAX = 1;
 /** Spikes begin anew at multiples of this. */
 const BLOCK_FRAMES = 1000;
-/** Velocities from the current frame to the largest lead; a power of two above LEAD_MAX_FRAMES. */
-const WINDOW_FRAMES = 512;
+/** Velocities from the largest lag back to the largest lead or lag ahead; a power of two above all that these span. */
+const WINDOW_FRAMES = 1024;
+/** How much later, or earlier, the velocity may be that a frame is paired with. */
+export const LAG_MAX_FRAMES = 500;
 
 export class SimulatedArray {
   readonly channelCount: number;
@@ -33,6 +35,7 @@ export class SimulatedArray {
   private readonly movement: Movement;
   /** How far ahead of the frame that is read the movement is asked for. */
   private readonly aheadFrames: number;
+  private readonly lagFrames: number;
   /** Velocity of frame n at n % WINDOW_FRAMES; m/s. */
   private readonly vx = new Float64Array(WINDOW_FRAMES);
   private readonly vy = new Float64Array(WINDOW_FRAMES);
@@ -50,16 +53,25 @@ export class SimulatedArray {
   /**
    * @param startFrame the first frame to be read; what lies between it and the border of a block is read and thrown away
    * @param movement the reaching hand of the config's seed and day, if none is given
+   * @param lagFrames the velocity given with a frame is that of so much later, as far as the movement is known; at most LAG_MAX_FRAMES either way
    */
-  constructor(config: SimulatedArrayConfig, startFrame = 0, movement: Movement = reachingHand(config)) {
+  constructor(
+    config: SimulatedArrayConfig,
+    startFrame = 0,
+    movement: Movement = reachingHand(config),
+    lagFrames = 0,
+  ) {
     this.config = config;
     this.channelCount = config.channelCount;
     this.movement = movement;
-    this.aheadFrames = Math.min(LEAD_MAX_FRAMES, movement.knownAheadFrames);
-    this.tuning = tabulateUnits(unitsOfDay(config), this.aheadFrames);
+    const { knownAheadFrames } = movement;
+    this.lagFrames = Math.min(lagFrames, knownAheadFrames);
+    this.aheadFrames = Math.min(Math.max(LEAD_MAX_FRAMES, lagFrames), knownAheadFrames);
+    this.tuning = tabulateUnits(unitsOfDay(config), Math.min(LEAD_MAX_FRAMES, knownAheadFrames));
     this.untilSpike = new Float64Array(config.channelCount);
     this.frame = Math.floor(startFrame / BLOCK_FRAMES) * BLOCK_FRAMES;
-    for (let ahead = 0; ahead < this.aheadFrames; ahead++) this.follow(this.frame + ahead);
+    const firstKnown = Math.max(0, this.frame + Math.min(0, lagFrames));
+    for (let frame = firstKnown; frame < this.frame + this.aheadFrames; frame++) this.follow(frame);
     const skipped = new Float32Array(config.channelCount);
     const skippedTruth = new Float32Array(TRUTH_COUNT);
     while (this.frame < startFrame) this.read(1, skipped, skippedTruth);
@@ -68,15 +80,15 @@ export class SimulatedArray {
   /**
    * Writes the next frames.
    * @param samples spike counts, [frameCount x channelCount]
-   * @param truth the movement's velocity in m/s, [frameCount x 2]
+   * @param truth the movement's velocity in m/s, the lag later, [frameCount x 2]
    */
   read(frameCount: number, samples: Float32Array, truth: Float32Array): void {
     for (let i = 0; i < frameCount; i++) {
       if (this.frame % BLOCK_FRAMES === 0) this.startBlock();
       this.follow(this.frame + this.aheadFrames);
-      const now = this.frame & (WINDOW_FRAMES - 1);
-      truth[i * TRUTH_COUNT] = this.vx[now];
-      truth[i * TRUTH_COUNT + 1] = this.vy[now];
+      const paired = (this.frame + this.lagFrames) & (WINDOW_FRAMES - 1);
+      truth[i * TRUTH_COUNT] = this.vx[paired];
+      truth[i * TRUTH_COUNT + 1] = this.vy[paired];
       this.drawCounts(samples, i * this.channelCount);
       this.frame++;
     }

@@ -4,7 +4,7 @@ import type { FrameBatch, FrameStream, UntimedStreamInfo } from '../frame-stream
 import { defineSourceKind } from '../source-config.ts';
 import { sourceSpeed, StreamSource } from '../stream-source.ts';
 import { FRAME_RATE_HZ, simulatedArrayConfig } from './array-config.ts';
-import { SimulatedArray } from './simulated-array.ts';
+import { LAG_MAX_FRAMES, SimulatedArray } from './simulated-array.ts';
 import { HAND_VELOCITY, simulatedChannels } from './simulate-recording.ts';
 
 /** About 11 days: frames are counted in 32 bits inside. */
@@ -12,6 +12,8 @@ const FRAME_MAX = 1_000_000_000;
 
 const simulatedSourceConfig = z.strictObject({
   array: simulatedArrayConfig.prefault({}),
+  /** The true velocity given with a frame is that of so much later: what a model with a neural lag puts out. */
+  lagMs: z.int().min(-LAG_MAX_FRAMES).max(LAG_MAX_FRAMES).default(0),
   /**
    * The frame of the simulation to begin with. After a calibration on the first seconds of the same array and day,
    * `frameAfter(seconds)` gives data that the decoder has not seen.
@@ -47,8 +49,8 @@ class SimulatedStream implements FrameStream {
   }
 
   prepare(): UntimedStreamInfo {
-    const { array, startFrame, frameCount } = this.config;
-    this.array = new SimulatedArray(array, startFrame);
+    const { array, lagMs, startFrame, frameCount } = this.config;
+    this.array = new SimulatedArray(array, startFrame, undefined, (lagMs * FRAME_RATE_HZ) / 1000);
     return {
       channels: simulatedChannels(array.channelCount),
       sampleRateHz: FRAME_RATE_HZ,

@@ -5,12 +5,21 @@
  */
 import { BetzError } from '../../core/errors.ts';
 import { LEARNING } from '../../decoders/decoder.ts';
-import type { Decoder, DecoderKind, LearningDecoder, Model } from '../../decoders/decoder.ts';
+import type {
+  Decoder,
+  DecoderKind,
+  LearningDecoder,
+  Model,
+  Normalisation,
+  ReadIn,
+  ReadInStatistics,
+} from '../../decoders/decoder.ts';
 import { coreShape } from '../../decoders/read-in.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { HebbianReadIn } from '../hebbian/hebbian-read-in.ts';
 import type { HebbianOptions } from '../hebbian/hebbian-read-in.ts';
 import { withoutReadout } from '../session/frozen-features.ts';
+import type { Readout } from '../session/readout.ts';
 import { AdaptiveNormalisation } from './adaptive-normalisation.ts';
 import type { AdaptiveNormalisationOptions } from './adaptive-normalisation.ts';
 import { AdaptedState } from './adapted-state.ts';
@@ -29,12 +38,20 @@ export interface AdaptationOptions {
   readout?: OnlineReadoutOptions;
 }
 
+/** By the part that learned it; absent where that part is not there, or the calibrated one speaks in its place. */
+export interface LearnedParts {
+  normalisation?: Pick<Normalisation, 'featureMean' | 'featureScale'>;
+  hebbian?: { readIn: ReadIn; rest: ReadInStatistics['rest'] };
+  readout?: Readout;
+}
+
 export class AdaptiveDecoder implements LearningDecoder {
   readonly inputCount: number;
   readonly outputCount: number;
   readonly stateBytes: number;
   readonly core: Decoder;
   readonly account: Float64Array;
+  private readonly normalises: boolean;
   private readonly normalisation: AdaptiveNormalisation;
   private readonly hebbian: HebbianReadIn | undefined;
   private readonly readout: OnlineReadout | undefined;
@@ -54,6 +71,7 @@ export class AdaptiveDecoder implements LearningDecoder {
     const { arena } = kernels;
     this.inputCount = shape.inputCount;
     this.outputCount = shape.outputCount;
+    this.normalises = options.normalisation !== false;
     this.normalisation = new AdaptiveNormalisation(
       normalisation,
       binMs,
@@ -77,10 +95,7 @@ export class AdaptiveDecoder implements LearningDecoder {
     const { state, extra } = this.normalisation;
     // So that the states of decoders that adapt in different ways have different sizes, and are not taken for each other.
     this.adapted = new AdaptedState(
-      [
-        options.normalisation === false ? extra : state,
-        ...(this.hebbian === undefined ? [] : [this.hebbian.state]),
-      ],
+      [this.normalises ? state : extra, ...(this.hebbian === undefined ? [] : [this.hebbian.state])],
       this.readout?.state ?? [],
     );
     this.stateBytes = this.adapted.byteLength + this.core.stateBytes;
@@ -106,6 +121,17 @@ export class AdaptiveDecoder implements LearningDecoder {
     if (readout === undefined || normalisation.isHeld) return;
     if (readout.learn(this.coreOutput, truth)) account[LEARNING.rollbacks]++;
     account[LEARNING.usesLearnedReadout] = readout.isLearnedUsed() ? 1 : 0;
+  }
+
+  /** What is in use of what it has learned up to now, in copies. */
+  learned(): LearnedParts {
+    const { normalisation, hebbian } = this;
+    const readout = this.readout?.learned();
+    return {
+      ...(this.normalises ? { normalisation: normalisation.learned() } : {}),
+      ...(hebbian === undefined ? {} : { hebbian: hebbian.learned() }),
+      ...(readout === undefined ? {} : { readout }),
+    };
   }
 
   /** As fresh: what was adapted is forgotten too. */
@@ -167,7 +193,10 @@ function coreModel(model: Model, takesLatents: boolean): Model {
     normalisation: {
       ...model.normalisation,
       featureMean: new Float32Array(inputCount),
-      featureScale: new Float32Array(inputCount).fill(1),
+      // A channel that is ignored must not count as one that reads zero.
+      featureScale: takesLatents
+        ? new Float32Array(inputCount).fill(1)
+        : model.normalisation.featureScale.map((scale) => Number(scale > 0)),
     },
   };
   if (!takesLatents) return core;

@@ -111,6 +111,19 @@ export class AdaptiveNormalisation {
     }
   }
 
+  /** The z-scores of now as those of a model. */
+  learned(): Pick<Normalisation, 'featureMean' | 'featureScale'> {
+    const { mean, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
+    return {
+      featureMean: mean.slice(),
+      featureScale: referenceDeviation.map((reference, c) =>
+        reference === 0
+          ? 0
+          : 1 / Math.max(deviationFloor[c], Math.min(reference * scaleRatioMax, Math.sqrt(variance[c]))),
+      ),
+    };
+  }
+
   /**
    * Learns from one bin, unless it is an artefact. Allocates nothing.
    * @param scores what `normalise` made of the features

@@ -6,7 +6,8 @@
 import type { Model } from '../../decoders/decoder.ts';
 import { placeNumbers } from '../../decoders/shared/place-numbers.ts';
 import type { Arena } from '../../kernels/arena.ts';
-import { readoutOf } from '../session/readout-fit.ts';
+import { readoutOf } from '../session/readout.ts';
+import type { Readout } from '../session/readout.ts';
 import { RecursiveReadout } from '../session/recursive-least-squares.ts';
 
 export interface OnlineReadoutOptions {
@@ -79,6 +80,13 @@ export class OnlineReadout {
 
   isLearnedUsed(): boolean {
     return this.comparison[AT.isLearnedUsed] === 1;
+  }
+
+  /** A copy of the learned readout; undefined while the calibrated one is in use. */
+  learned(): Readout | undefined {
+    if (!this.isLearnedUsed()) return undefined;
+    const { weight, bias } = this.recursive.refresh();
+    return { weight: weight.slice(), bias: bias.slice() };
   }
 
   /** @param features [featureCount] @param output [outputCount] in the model's unit, written */

@@ -20,6 +20,8 @@ export type DriftReason = 'lostChannels' | 'rateChange' | 'tuningChange';
 export interface DriftReport {
   index: number;
   threshold: number;
+  /** Below this for long enough, an advice is withdrawn. */
+  withdrawalThreshold: number;
   /** Of the index, each about 1 on calibration data. */
   parts: DriftParts;
   isRecalibrationAdvised: boolean;
@@ -174,6 +176,7 @@ export class DriftMonitor {
     return {
       index: this.index,
       threshold: this.threshold,
+      withdrawalThreshold: CLEAR_SHARE * this.threshold,
       parts: { ...this.relative },
       isRecalibrationAdvised: this.isAdvised,
       reasons: this.isAdvised ? this.reasons() : [],

@@ -1,6 +1,7 @@
 /** The drift reference of a model: of the data that it was calibrated on, as its decoder gets them. */
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
+import type { DriftReference } from '../../decoders/drift-reference.ts';
 import { smoothFeatures } from '../feature-matrix.ts';
 import type { BinRange } from '../splits.ts';
 import { clipSegments } from '../training-windows.ts';
@@ -33,8 +34,12 @@ export function withDriftReference(
     model.features.smoothing,
   ).subarray(startBin * width, endBin * width);
   const drift = fitDriftReference(smoothed, width, model.binMs);
-  const variedCount = drift.variance.filter((variance) => variance > 0).length;
-  return variedCount < DRIFT_CHANNELS_MIN ? calibrated : { ...calibrated, drift };
+  return isWatched(drift) ? { ...calibrated, drift } : calibrated;
+}
+
+/** Whether enough channels vary for a session to watch by it. */
+export function isWatched({ variance }: DriftReference): boolean {
+  return variance.filter((value) => value > 0).length >= DRIFT_CHANNELS_MIN;
 }
 
 /** For whoever shows a model; null where it keeps no reference. */

@@ -201,6 +201,23 @@ export class HebbianReadIn {
     return true;
   }
 
+  /**
+   * The read-in of now, with the average of the rule's step that makes it the rest point on the signal to which the rows have come to
+   * rest: there that average is h + pull (w - w0).
+   */
+  learned(): { readIn: ReadIn; rest: ReadInStatistics['rest'] } {
+    const { rows, calibrated, rest, lengths, bias, scale, shift, latentCount, options } = this;
+    const shape = [latentCount, rows.length / latentCount];
+    const factors = scale.map((factor, k) => factor * lengths[k]);
+    return {
+      readIn: {
+        weight: { shape, data: rows.map((w, i) => factors[Math.floor(i / shape[1])] * w) },
+        bias: { shape: [latentCount], data: bias.map((b, k) => scale[k] * b + shift[k]) },
+      },
+      rest: { shape, data: rest.map((h, i) => h + options.pull * (rows[i] - calibrated[i])) },
+    };
+  }
+
   /** Of the latents as they are given out. */
   distance(): number {
     const { mean, covariance, scale, shift, modulatedMoments: modulated } = this;

@@ -5,7 +5,7 @@ import { compete } from './hebbian-rule.ts';
 
 /** Of the smoothing of z-scores before the rule: the spikes of a single bin are mostly noise. */
 const SMOOTHING_MS = 150;
-const SECONDS_MIN = 10;
+export const READ_IN_STATISTICS_S_MIN = 10;
 export const COMPETITION_BETA = 1;
 
 /** a in y = a y + (1 - a) z: of z-scores before the rule. */
@@ -49,7 +49,7 @@ export function withReadInStatistics(model: Model, features: Float32Array): Mode
   delete known.readInStatistics;
   const { readIn, normalisation, binMs, shape } = model;
   const seconds = (features.length / shape.inputCount) * (binMs / 1000);
-  if (readIn === undefined || seconds < SECONDS_MIN) return known;
+  if (readIn === undefined || seconds < READ_IN_STATISTICS_S_MIN) return known;
   return { ...known, readInStatistics: fitReadInStatistics(features, normalisation, readIn, binMs) };
 }
 
@@ -97,10 +97,10 @@ export function fitReadInStatistics(
       for (let l = 0; l <= k; l++) products[k * latentCount + l] += latents[k] * latents[l];
     }
   }
-  if (binCount * binMs < SECONDS_MIN * 1000) {
+  if (binCount * binMs < READ_IN_STATISTICS_S_MIN * 1000) {
     throw new BetzError('CAL_HEBBIAN_REFERENCE_SHORT', `${binCount} bins are too few for a reference`, {
       value: binCount,
-      tip: `Give at least ${SECONDS_MIN} s of calibration data.`,
+      tip: `Give at least ${READ_IN_STATISTICS_S_MIN} s of calibration data.`,
     });
   }
   const means = sums.map((sum) => sum / binCount);

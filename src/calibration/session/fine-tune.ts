@@ -11,7 +11,7 @@ import type { LearnedPart, StepPlan, TrainingData } from '../step-plan.ts';
 import { refitDecoder, trainDecoder } from '../training.ts';
 import type { Trained, Training, TrainingOptions, TrainingProgress } from '../training.ts';
 import { windowBinsFor, WindowSampler } from '../training-windows.ts';
-import { normalisedTargets } from './readout-fit.ts';
+import { normalisedTargets } from './readout.ts';
 
 export interface FineTuneSettings {
   learns: LearnedPart;

@@ -4,7 +4,8 @@ import type { Model } from '../../decoders/decoder.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
 import { assert } from '../../core/errors.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
-import { decodeSession } from './session-scores.ts';
+import type { Steps } from '../steps.ts';
+import { decodeSessionSteps } from './session-scores.ts';
 
 /** The same decoder with the identity for a readout, so that its outputs are the features. @param model of a kind with a readout */
 export function withoutReadout(model: Model): Model {
@@ -32,6 +33,10 @@ export function withoutReadout(model: Model): Model {
 }
 
 /** @returns [binCount x featureCount] */
-export function frozenFeatures(model: Model, recording: BinnedRecording, kernels: Kernels): Float32Array {
-  return decodeSession(withoutReadout(model), recording, kernels);
+export function frozenFeatures(
+  model: Model,
+  recording: BinnedRecording,
+  kernels: Kernels,
+): Steps<Float32Array> {
+  return decodeSessionSteps(withoutReadout(model), recording, kernels);
 }

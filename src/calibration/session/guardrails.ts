@@ -26,6 +26,8 @@ export interface Transition {
   reason: string;
   /** Of `failed`. */
   code?: ErrorCode;
+  /** What can be done about that, where it is known. */
+  tip?: string;
 }
 
 const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
@@ -38,7 +40,8 @@ const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
   rejected: [],
   cancelled: [],
   failed: [],
-  rolledBack: [],
+  // Whoever asked for the decoder before may want the other one back.
+  rolledBack: ['promoted'],
 };
 
 export class Guardrails {
@@ -69,8 +72,8 @@ export class Guardrails {
     this.enter({ state, seconds, reason });
   }
 
-  fail(code: ErrorCode, seconds: number, reason: string): void {
-    this.enter({ state: 'failed', seconds, reason, code });
+  fail(code: ErrorCode, seconds: number, reason: string, tip?: string): void {
+    this.enter({ state: 'failed', seconds, reason, code, ...(tip === undefined ? {} : { tip }) });
   }
 
   /** The candidate goes to whoever decides, or nowhere. */

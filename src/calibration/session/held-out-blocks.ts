@@ -20,7 +20,7 @@ const BLOCK_SHARE = 0.05;
 const BLOCK_S_MIN = 1;
 const BLOCK_S_MAX = 10;
 /** Less says nothing about a decoder. */
-const SECONDS_MIN = 8;
+export const SESSION_S_MIN = 8;
 
 /** @throws BetzError CAL_SESSION_TOO_SHORT */
 export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): HeldOutBlocks {
@@ -44,11 +44,11 @@ export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): H
       index++;
     }
   }
-  if (seconds < SECONDS_MIN || index < ROUND) {
+  if (seconds < SESSION_S_MIN || index < ROUND) {
     throw new BetzError(
       'CAL_SESSION_TOO_SHORT',
       `${seconds.toFixed(1)} s are too little to calibrate a session on`,
-      { value: binCount, tip: `Collect at least ${SECONDS_MIN} s; 30 to 60 s are usual.` },
+      { value: binCount, tip: `Collect at least ${SESSION_S_MIN} s; 30 to 60 s are usual.` },
     );
   }
   return { fit, heldOut };

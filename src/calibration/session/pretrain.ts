@@ -15,6 +15,7 @@ import type { CalibrationHost } from '../calibrate.ts';
 import { REFIT_SHARE, TRAINING_DEFAULTS } from '../calibrate-gradient.ts';
 import { withDriftReference } from '../drift/model-drift.ts';
 import { withReadInStatistics } from '../hebbian/read-in-statistics.ts';
+import { learnedData } from '../learned-data.ts';
 import { unlabelledCounts } from '../stabilize.ts';
 import { withReference } from '../stabilize-model.ts';
 import { readInNames } from '../step-plan.ts';
@@ -75,7 +76,7 @@ const NS_PER_S = 1e9;
 
 /**
  * @param recordings in time order; one or more
- * @throws BetzError CAL_SESSIONS_DIFFER, CAL_RECORDING_TOO_SHORT, CAL_TARGET_CONSTANT, CAL_FEATURES_CONSTANT, CAL_METHOD_UNSUPPORTED,
+ * @throws BetzError CAL_SESSION_REPEATED, CAL_SESSIONS_DIFFER, CAL_RECORDING_TOO_SHORT, CAL_TARGET_CONSTANT, CAL_FEATURES_CONSTANT, CAL_METHOD_UNSUPPORTED,
  * CAL_SEGMENTS_TOO_SHORT, CAL_DIVERGED
  */
 export async function pretrain(
@@ -157,6 +158,7 @@ export async function pretrain(
     const provenance = {
       recording: recordings[last].name,
       pretrainedOn: heldOutR2,
+      ...learnedData(recordings),
       lagMs: recordings[0].lagMs ?? 0,
       training,
       augmentation,
@@ -258,6 +260,15 @@ function expectAlike(recordings: readonly BinnedRecording[], kind: DecoderKind):
   }
   const describe = ({ binMs, target, lagMs = 0 }: BinnedRecording): string =>
     `${target.name} ${target.labels.join(', ')} in ${target.unit} ${lagMs} ms after bins of ${binMs} ms`;
+  const repeated = recordings.find((recording, i) =>
+    recordings.slice(0, i).some((earlier) => holdsTheSame(earlier, recording)),
+  );
+  if (repeated !== undefined) {
+    throw new BetzError('CAL_SESSION_REPEATED', `'${repeated.name}' is given twice, under one name or two`, {
+      value: repeated.name,
+      tip: 'Give every session once: one that counts double would weigh more than the others.',
+    });
+  }
   const [first, ...others] = recordings;
   const other = others.find((recording) => describe(recording) !== describe(first));
   if (other === undefined) return;
@@ -265,5 +276,12 @@ function expectAlike(recordings: readonly BinnedRecording[], kind: DecoderKind):
     'CAL_SESSIONS_DIFFER',
     `'${first.name}' has ${describe(first)}, and '${other.name}' has ${describe(other)}`,
     { value: other.name, tip: 'Sessions share one core: give all the same behaviour and bin width.' },
+  );
+}
+
+function holdsTheSame(one: BinnedRecording, other: BinnedRecording): boolean {
+  return (
+    one.features.length === other.features.length &&
+    one.features.every((count, i) => count === other.features[i])
   );
 }

@@ -2,16 +2,14 @@
 import type { Segment } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import { frozenFeatures } from './frozen-features.ts';
-import {
-  applyReadout,
-  fitReadouts,
-  normalisedTargets,
-  READOUT_PENALTIES,
-  readoutOf,
-  withReadout,
-} from './readout-fit.ts';
+import { applyReadout, normalisedTargets, readoutOf, withReadout } from './readout.ts';
+import { READOUT_PENALTIES, ReadoutRegression } from './readout-regression.ts';
 import { RecursiveReadout } from './recursive-least-squares.ts';
-import { scoreBlocks } from './session-scores.ts';
+import { inTurns } from '../steps.ts';
+import type { Steps } from '../steps.ts';
+import { onlySegments } from './ridge-baseline.ts';
+import { scoreBlocks, takeRows } from './session-scores.ts';
+import type { BlockScores } from './session-scores.ts';
 import type { Fitted, SessionTask } from './session-task.ts';
 
 /**
@@ -19,40 +17,59 @@ import type { Fitted, SessionTask } from './session-task.ts';
  * @param judged has learned nothing from the held-out blocks
  * @param model what gets the new readout: the same, or one that has learned from all data since
  */
-export function fitReadout(
-  { prepared, recording, blocks, host }: SessionTask,
-  judged: Model = prepared,
+export async function fitReadout(
+  task: SessionTask,
+  judged: Model = task.prepared,
   model: Model = judged,
-): Fitted {
-  const featuresOf = (of: Model): Float32Array => frozenFeatures(of, recording, host.makeKernels());
-  const features = featuresOf(judged);
+): Promise<Fitted> {
+  return inTurns(readoutSteps(task, judged, model), () => task.host.yieldToHost());
+}
+
+function* readoutSteps({ recording, blocks, host }: SessionTask, judged: Model, model: Model): Steps<Fitted> {
+  const features = yield* frozenFeatures(judged, recording, host.makeKernels());
   const targets = normalisedTargets(model, recording);
-  const scored = fitReadouts(readoutOf(judged), features, targets, blocks.fit, READOUT_PENALTIES).map(
-    (readout) => scoreBlocks(recording, inUnits(model, applyReadout(readout, features)), blocks.heldOut),
-  );
+  const regression = new ReadoutRegression(readoutOf(judged), features, targets);
+  yield* regression.add(blocks.fit);
+  const heldOut = onlySegments(recording, blocks.heldOut);
+  const heldOutFeatures = takeRows(features, features.length / recording.binCount, blocks.heldOut);
+  const scored: BlockScores[] = [];
+  for (const readout of yield* regression.solve(READOUT_PENALTIES)) {
+    yield;
+    const outputs = inUnits(model, applyReadout(readout, heldOutFeatures));
+    scored.push(scoreBlocks(heldOut, outputs, heldOut.segments));
+  }
   const best = scored.reduce(
     (at, { metrics }, i) => (metrics.r2Mean > scored[at].metrics.r2Mean ? i : at),
     0,
   );
-  const [readout] = fitReadouts(
-    readoutOf(model),
-    model === judged ? features : featuresOf(model),
-    targets,
-    recording.segments,
-    [READOUT_PENALTIES[best]],
-  );
+  const whole =
+    model === judged
+      ? regression
+      : new ReadoutRegression(
+          readoutOf(model),
+          yield* frozenFeatures(model, recording, host.makeKernels()),
+          targets,
+        );
+  yield* whole.add(model === judged ? blocks.heldOut : recording.segments);
+  const [readout] = yield* whole.solve([READOUT_PENALTIES[best]]);
   return { model: withReadout(model, readout), scores: scored[best] };
 }
 
 const RLS_PRIOR_BINS = 30;
+/** So many bins of a few hundred features take some 50 ms. */
+const RLS_STEP_BINS = 128;
 
 /** Each held-out block is predicted before anything of it is learned. */
-export function learnBinByBin({ prepared, recording, blocks, host }: SessionTask): Fitted {
-  const features = frozenFeatures(prepared, recording, host.makeKernels());
+export async function learnBinByBin(task: SessionTask): Promise<Fitted> {
+  return inTurns(rlsSteps(task), () => task.host.yieldToHost());
+}
+
+function* rlsSteps({ prepared, recording, blocks, host }: SessionTask): Steps<Fitted> {
+  const features = yield* frozenFeatures(prepared, recording, host.makeKernels());
   const targets = normalisedTargets(prepared, recording);
   const featureCount = features.length / recording.binCount;
   const outputCount = recording.target.labels.length;
-  const learn = (rows: readonly Segment[], outputs?: Float32Array): RecursiveReadout => {
+  function* learn(rows: readonly Segment[], outputs?: Float32Array): Steps<RecursiveReadout> {
     const recursive = new RecursiveReadout(readoutOf(prepared), {
       halfLifeBins: Infinity,
       priorBins: RLS_PRIOR_BINS,
@@ -64,13 +81,15 @@ export function learnBinByBin({ prepared, recording, blocks, host }: SessionTask
         recursive.predict(row, outputs.subarray(bin * outputCount, (bin + 1) * outputCount));
       if (isLearned[bin] === 1)
         recursive.learn(row, targets.subarray(bin * outputCount, (bin + 1) * outputCount));
+      if ((bin + 1) % RLS_STEP_BINS === 0) yield;
     }
     return recursive;
-  };
+  }
   const outputs = new Float32Array(targets.length);
-  learn(blocks.fit, outputs);
+  yield* learn(blocks.fit, outputs);
   const scores = scoreBlocks(recording, inUnits(prepared, outputs), blocks.heldOut);
-  return { model: withReadout(prepared, learn(recording.segments).refresh()), scores };
+  const learned = yield* learn(recording.segments);
+  return { model: withReadout(prepared, learned.refresh()), scores };
 }
 
 function markRows(rows: readonly Segment[], binCount: number): Uint8Array {

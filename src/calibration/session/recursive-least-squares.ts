@@ -12,7 +12,7 @@
  * which holds P below lambda^-size / priorBins in every direction. Nothing is added when nothing is forgotten.
  */
 import { assert } from '../../core/errors.ts';
-import type { Readout } from './readout-fit.ts';
+import type { Readout } from './readout.ts';
 
 export interface RlsOptions {
   /** Half of what is known is forgotten after this many bins; Infinity forgets nothing. */

@@ -1,4 +1,7 @@
 /** What the figures of a session calibration come to: one sentence on what to do, and the reasons in numbers. */
+import type { BinnedRecording } from '../../core/recording.ts';
+import type { Model } from '../../decoders/decoder.ts';
+import { learnedBinCount } from '../learned-data.ts';
 import type { BlockScores } from './session-scores.ts';
 
 /** Less than this is no gain: the held-out blocks of one session hardly tell such differences. */
@@ -7,6 +10,21 @@ const GAIN_MIN = 0.02;
 const R2_USABLE = 0.1;
 
 export type Decision = 'use' | 'useWithCare' | 'keep' | 'collectAgain';
+
+export interface SessionSeconds {
+  seconds: number;
+  /** What the decoder in service had learned from before. */
+  knownSeconds: number;
+}
+
+export function sessionSeconds(base: Model, recording: BinnedRecording): SessionSeconds {
+  const { binCount, binMs } = recording;
+  const secondsOf = (bins: number): number => (bins * binMs) / 1000;
+  return {
+    seconds: secondsOf(binCount),
+    knownSeconds: secondsOf(Math.min(binCount, learnedBinCount(base, recording))),
+  };
+}
 
 export interface Verdict {
   decision: Decision;
@@ -20,15 +38,25 @@ export interface Verdict {
   gainOverBaseline: number;
   betterBlocksThanBaseline: number;
   blockCount: number;
+  /** Seconds of the session's data that the decoder in service had learned from before: the held-out blocks are not new to it. */
+  knownSeconds: number;
   /** The figures against the baseline, in words. */
   besideBaseline: string;
   /** How the decision is made, with its numbers. */
   rule: string;
 }
 
-export function verdictOf(candidate: BlockScores, inService: BlockScores, baseline: BlockScores): Verdict {
+/** @param data of the session, and how much of them the decoder in service had learned from before */
+export function verdictOf(
+  candidate: BlockScores,
+  inService: BlockScores,
+  baseline: BlockScores,
+  data: SessionSeconds = { seconds: 0, knownSeconds: 0 },
+): Verdict {
+  const isKnown = data.knownSeconds > 0;
   const gain = candidate.metrics.r2Mean - inService.metrics.r2Mean;
   const gainOverBaseline = candidate.metrics.r2Mean - baseline.metrics.r2Mean;
+  const isBelowBaseline = gainOverBaseline < -GAIN_MIN;
   const betterBlocks = countBetter(candidate, inService);
   const betterBlocksThanBaseline = countBetter(candidate, baseline);
   const blockCount = candidate.blockR2.length;
@@ -36,26 +64,29 @@ export function verdictOf(candidate: BlockScores, inService: BlockScores, baseli
     candidate.metrics.r2Mean,
     inService.metrics.r2Mean,
     gain >= GAIN_MIN && betterBlocks * 2 > blockCount,
-    gainOverBaseline,
+    isBelowBaseline || isKnown,
   );
   const figures =
     `on held-out data its R2 is ${r2(candidate)}, ${difference(gain)} the decoder in service ` +
-    `(${r2(inService)}), and it is better in ${betterBlocks} of ${blocksText(blockCount)}`;
+    `(${r2(inService)}), and it is better in ${betterBlocks} of ${blocksText(blockCount)}` +
+    (decision === 'useWithCare' && isBelowBaseline ? ', but plain ridge regression does better still' : '');
   const besideBaseline =
     `Ridge regression on the same data reaches ${r2(baseline)}: the new decoder is ${difference(gainOverBaseline)} it, ` +
     `and better in ${betterBlocksThanBaseline} of ${blocksText(blockCount)}.`;
   return {
     decision,
-    sentence: SENTENCES[decision](figures),
+    sentence: SENTENCES[decision](figures) + (isKnown ? ` ${knownText(data)}` : ''),
     gain,
     betterBlocks,
     gainOverBaseline,
     betterBlocksThanBaseline,
     blockCount,
+    knownSeconds: data.knownSeconds,
     besideBaseline,
     rule:
       `The new decoder is proposed when its mean R2 is at least ${GAIN_MIN} above that of the decoder in service and higher in more ` +
-      `than half of the held-out blocks; with care when the ridge baseline is more than ${GAIN_MIN} above it. A decoder with an R2 ` +
+      `than half of the held-out blocks; with care when the ridge baseline is more than ${GAIN_MIN} above it, or the decoder in service ` +
+      `had learned from these data before. A decoder with an R2 ` +
       `below ${R2_USABLE} is not recommended at all.`,
   };
 }
@@ -63,18 +94,29 @@ export function verdictOf(candidate: BlockScores, inService: BlockScores, baseli
 const SENTENCES: Readonly<Record<Decision, (figures: string) => string>> = {
   use: (figures) => `Use the new decoder: ${figures}.`,
   useWithCare: (figures) =>
-    `Use the new decoder with care, and collect more data when there is time: ${figures}, but plain ridge regression does better still.`,
+    `Use the new decoder with care, and collect more data when there is time: ${figures}.`,
   keep: (figures) => `Keep the decoder in service: the new one is not clearly better; ${figures}.`,
   collectAgain: (figures) =>
     `Check the signals and collect data again: neither decoder follows the movement well enough to be used; of the new one, ${figures}.`,
 };
 
-function decide(candidateR2: number, inServiceR2: number, isBetter: boolean, overBaseline: number): Decision {
+function decide(candidateR2: number, inServiceR2: number, isBetter: boolean, isDoubtful: boolean): Decision {
   const chosen = isBetter ? candidateR2 : inServiceR2;
   // Written so that an R2 that is not a number is never usable.
   if (!(chosen >= R2_USABLE)) return 'collectAgain';
   if (!isBetter) return 'keep';
-  return overBaseline < -GAIN_MIN ? 'useWithCare' : 'use';
+  return isDoubtful ? 'useWithCare' : 'use';
+}
+
+function knownText({ seconds, knownSeconds }: SessionSeconds): string {
+  const what =
+    knownSeconds >= seconds
+      ? 'these very data'
+      : `${knownSeconds.toFixed(0)} of these ${seconds.toFixed(0)} s of data`;
+  return (
+    `But the decoder in service had learned from ${what} before, so what was held out is not new to it, nor to what began from it: ` +
+    'judge both on data that neither has seen.'
+  );
 }
 
 function countBetter(one: BlockScores, other: BlockScores): number {

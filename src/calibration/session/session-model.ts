@@ -57,7 +57,10 @@ function checkComparable(base: Model, { binMs, target }: BinnedRecording): void 
     throw new BetzError(
       'DEC_OUTPUT_MISMATCH',
       `the model decodes ${describe(base.output)}, and the session has ${describe(target)}`,
-      { value: describe(target), tip: 'Choose the behaviour that the model decodes.' },
+      {
+        value: describe(target),
+        tip: `Choose the behaviour that the model decodes: leave out --target, or give ${base.output.name}.`,
+      },
     );
   }
 }

@@ -1,7 +1,12 @@
 /** How a session's model came to be: from what data, by what, judged how, in place of whom. */
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
+import { learnedData } from '../learned-data.ts';
 import type { SessionCalibration } from './calibrate-session.ts';
+import type { SessionMethod } from './session-methods.ts';
+
+/** They take rates from the session, and no behaviour. */
+const WITHOUT_LABELS: readonly SessionMethod[] = ['normalise', 'stabilize'];
 
 export interface SessionOrigin {
   seed: number;
@@ -10,6 +15,12 @@ export interface SessionOrigin {
   /** The file of the decoder in service, and its hash. */
   baseName: string;
   baseSha256: string;
+}
+
+/** How long after its bin the behaviour was. A live session's bins come with the truth that the base was compared with. */
+export function sessionLagMs({ provenance }: Model, { lagMs }: Pick<BinnedRecording, 'lagMs'>): number {
+  const ofBase = provenance['lagMs'];
+  return lagMs ?? (typeof ofBase === 'number' ? ofBase : 0);
 }
 
 export function sessionProvenance(
@@ -21,10 +32,10 @@ export function sessionProvenance(
   return {
     recording: recording.name,
     binCount: recording.binCount,
-    // A live session's bins come with the truth that the base was compared with.
-    lagMs: recording.lagMs ?? base.provenance['lagMs'] ?? 0,
+    lagMs: sessionLagMs(base, recording),
     seconds: (recording.binCount * recording.binMs) / 1000,
     method: candidate.method,
+    ...learnedData(WITHOUT_LABELS.includes(candidate.method) ? [] : [recording]),
     fitSeconds: candidate.fitSeconds,
     heldOutBlocks: blocks.heldOut,
     heldOutR2: candidate.scores.metrics.r2Mean,

@@ -6,8 +6,9 @@ import type { SessionMethod } from './session-methods.ts';
 import type { SessionCandidate } from './session-task.ts';
 import { channelChanges, FACTOR_MIN, SPIKES_MIN, Z_MIN } from './channel-changes.ts';
 import type { ChannelChange } from './channel-changes.ts';
-import { verdictOf } from './report-verdict.ts';
+import { sessionSeconds, verdictOf } from './report-verdict.ts';
 import type { Verdict } from './report-verdict.ts';
+import { sessionLagMs } from './session-provenance.ts';
 import { takeRows } from './session-scores.ts';
 import type { BlockScores } from './session-scores.ts';
 
@@ -59,7 +60,8 @@ export interface SessionReport {
     /** Where data that were not continuous in time were put together. */
     joinsS: readonly number[];
   };
-  output: { name: string; labels: readonly string[]; unit: string };
+  /** lagMs: how long after its bin the output was. */
+  output: { name: string; labels: readonly string[]; unit: string; lagMs: number };
   /** The decoder in service, from which the candidate began. */
   base: {
     kind: string;
@@ -115,7 +117,7 @@ export function sessionReport(
   return {
     schema: REPORT_SCHEMA,
     version: REPORT_VERSION,
-    verdict: verdictOf(candidate.scores, inService, baseline),
+    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording)),
     session: {
       name: recording.name,
       channelCount: recording.channels.length,
@@ -124,7 +126,7 @@ export function sessionReport(
       seconds: binCount * binS,
       joinsS: segments.slice(1).map(({ startBin }) => startBin * binS),
     },
-    output: { name, labels: [...labels], unit },
+    output: { name, labels: [...labels], unit, lagMs: sessionLagMs(base, recording) },
     base: {
       kind: base.kind,
       channelCount: base.features.channelLabels.length,

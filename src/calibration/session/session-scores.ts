@@ -3,9 +3,11 @@ import type { BinnedRecording, BinnedTarget, Segment } from '../../core/recordin
 import type { Model } from '../../decoders/decoder.ts';
 import { findDecoderKind } from '../../decoders/registry.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
-import { decodeRange } from '../decode-range.ts';
+import { decodeSteps } from '../decode-range.ts';
 import { decodingMetrics } from '../metrics.ts';
 import type { DecodingMetrics } from '../metrics.ts';
+import { inOneGo } from '../steps.ts';
+import type { Steps } from '../steps.ts';
 
 export interface BlockScores {
   /** Over all blocks together. */
@@ -18,8 +20,17 @@ export interface BlockScores {
 
 /** The whole recording, decoded as the runtime would. @returns [binCount x outputCount] in the model's unit */
 export function decodeSession(model: Model, recording: BinnedRecording, kernels: Kernels): Float32Array {
+  return inOneGo(decodeSessionSteps(model, recording, kernels));
+}
+
+/** The same in steps. */
+export function* decodeSessionSteps(
+  model: Model,
+  recording: BinnedRecording,
+  kernels: Kernels,
+): Steps<Float32Array> {
   const decoder = findDecoderKind(model.kind).createDecoder(model, kernels);
-  return decodeRange(decoder, model, recording, { startBin: 0, endBin: recording.binCount });
+  return yield* decodeSteps(decoder, model, recording, { startBin: 0, endBin: recording.binCount });
 }
 
 /**

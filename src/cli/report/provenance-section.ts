@@ -1,5 +1,6 @@
 /** Where everything comes from: enough to do it again. */
 import type { SessionReport } from '../../calibration/session/session-report.ts';
+import { lagText } from '../metrics-text.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { counted, fixed, listed, rangeS } from './numbers.ts';
@@ -26,7 +27,7 @@ export function provenanceSection({
           ? ', no joins'
           : `, joins at ${listed(session.joinsS.map((joinS) => fixed(joinS, 1)))} s`),
     ],
-    ['Output', `${output.name} (${output.labels.join(', ')}) in ${output.unit}`],
+    ['Output', `${output.name} (${output.labels.join(', ')}) in ${output.unit}${lagText(output.lagMs)}`],
     ['Decoder in service', `${base.kind}, ${counted(base.channelCount, 'channel')}`],
     ['Learned from', `${fixed(data.fitSeconds, 1)} s: ${ranges(data.fitS)}`],
     [

@@ -1,5 +1,6 @@
 /** How good the new decoder is, beside the one in service and the baseline: as a table, and block by block. */
 import type { ReportScores, SessionReport } from '../../calibration/session/session-report.ts';
+import { lagText } from '../metrics-text.ts';
 import { extremes, barPlot } from './plots.ts';
 import type { BarGroup } from './plots.ts';
 import { numbersOf, table } from './figure.ts';
@@ -19,7 +20,7 @@ export function comparisonSection({ scores, output, data, verdict, methods }: Se
   return markup`<section id="comparison"><h2>New decoder, decoder in service, baseline</h2>
 <p>R² says how much of the movement a decoder gets right: 1 is all of it, 0 is no better than always saying the mean, below 0 is worse than that. The correlation r is blind to gain and offset: read it only beside R².</p>
 ${table(
-  `R² and correlation of ${output.name} on the ${fixed(data.heldOutSeconds, 1)} s held out`,
+  `R² and correlation of ${output.name}${lagText(output.lagMs)} on the ${fixed(data.heldOutSeconds, 1)} s held out`,
   [
     { head: 'Decoder', isText: true },
     ...output.labels.map((label) => ({ head: `R² ${label}` })),
@@ -33,7 +34,7 @@ ${table(
     row('Ridge baseline', scores.baseline),
   ],
 )}
-<p class="faint">${verdict.rule} None of the three learned from the held-out blocks. But what to keep of a training (its best step, the strength of a penalty, the best method of those tried) was chosen by them, which flatters the new decoder a little.</p>
+<p class="faint">${verdict.rule} ${verdict.knownSeconds > 0 ? 'None of the three fits saw the held-out blocks, but the decoder in service had learned from these data before.' : 'None of the three learned from the held-out blocks.'} But what to keep of a training (its best step, the strength of a penalty, the best method of those tried) was chosen by them, which flatters the new decoder a little.</p>
 </section>`;
 }
 
@@ -67,7 +68,7 @@ export function blockSection({ blocks, verdict }: SessionReport): Markup {
     );
   });
   return markup`<section id="blocks"><h2>R² block by block</h2>
-<p>A held-out block is a stretch of the session that nothing was learned from. The new decoder is better than the one in service in ${verdict.betterBlocks} of ${counted(verdict.blockCount, 'block')}, and better than the baseline in ${verdict.betterBlocksThanBaseline}.</p>
+<p>A held-out block is a stretch of the session that nothing was learned from${verdict.knownSeconds > 0 ? ' in this calibration' : ''}. The new decoder is better than the one in service in ${verdict.betterBlocks} of ${counted(verdict.blockCount, 'block')}, and better than the baseline in ${verdict.betterBlocksThanBaseline}.</p>
 ${barKey()}
 <div class="figures two">${plots}</div>
 ${numbersOf(

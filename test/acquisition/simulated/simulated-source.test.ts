@@ -3,7 +3,9 @@ import { simulatedArrayConfig } from '../../../src/acquisition/simulated/array-c
 import { SimulatedArray } from '../../../src/acquisition/simulated/simulated-array.ts';
 import { simulatedSource } from '../../../src/acquisition/simulated/simulated-source.ts';
 import type { SimulatedSourceOptions } from '../../../src/acquisition/simulated/simulated-source.ts';
+import { FakeClock } from '../../../src/core/clock.ts';
 import { itObeysSourceLaws } from '../../compliance/source.ts';
+import { betzErrorOf } from '../../support/recording-errors.ts';
 import { framesOf, runSource } from '../../support/source-run.ts';
 import type { SourceMaker } from '../../support/source-run.ts';
 
@@ -28,6 +30,40 @@ describe('simulated source', () => {
     const frames = [...framesOf(run).values()];
     expect(frames.flatMap((frame) => frame.samples)).toEqual([...samples]);
     expect(frames.flatMap((frame) => frame.truth)).toEqual([...truth]);
+  });
+
+  it.each([100, -40, 437, 500, -500])('pairs a frame with the velocity %d ms later', async (lagMs) => {
+    const array = { channelCount: 2, seed: 5 };
+    const run = await runSource(make({ array, lagMs, startFrame: 2345, frameCount: 700, speed: 'max' }));
+    const plain = new SimulatedArray(simulatedArrayConfig.parse(array), 2345);
+    const samples = new Float32Array(1400);
+    plain.read(700, samples, new Float32Array(1400));
+    const later = new Float32Array(1400);
+    new SimulatedArray(simulatedArrayConfig.parse(array), 2345 + lagMs).read(
+      700,
+      new Float32Array(1400),
+      later,
+    );
+    const frames = [...framesOf(run).values()];
+    expect(
+      frames.flatMap((frame) => frame.samples),
+      'the spikes are the same',
+    ).toEqual([...samples]);
+    expect(frames.flatMap((frame) => frame.truth)).toEqual([...later]);
+    expect(new Set(later).size, 'the hand moves').toBeGreaterThan(500);
+  });
+
+  it('knows of no movement before the first frame, and refuses a lag that it cannot pair', async () => {
+    const run = await runSource(
+      make({ array: { channelCount: 1 }, lagMs: -300, frameCount: 300, speed: 'max' }),
+    );
+    expect([...framesOf(run).values()].flatMap((frame) => frame.truth).every((value) => value === 0)).toBe(
+      true,
+    );
+    for (const lagMs of [501, -501, 0.5])
+      expect(betzErrorOf(() => simulatedSource.create({ lagMs }, { clock: new FakeClock() })).code).toBe(
+        'CFG_SOURCE_CONFIG',
+      );
   });
 
   it('delivers a chunk every 5 ms, and never ends by itself, if nothing else is asked for', async () => {

@@ -6,6 +6,7 @@ import { fitReadInStatistics } from '../../../src/calibration/hebbian/read-in-st
 import { LEARNING } from '../../../src/decoders/decoder.ts';
 import type { Decoder, DecoderKind, Model } from '../../../src/decoders/decoder.ts';
 import { gru } from '../../../src/decoders/gru/index.ts';
+import { kalman } from '../../../src/decoders/kalman/index.ts';
 import { openState, sealState } from '../../../src/decoders/state-file.ts';
 import { wiener } from '../../../src/decoders/wiener/index.ts';
 import { decode, decoderLaws, makeKernels } from '../../compliance/decoder.ts';
@@ -132,6 +133,19 @@ describe('adaptive decoder', () => {
       expect(value / scale).toBeCloseTo(plain[i] / scale, 4);
     });
   });
+
+  it.each([wiener, kalman])(
+    'is the decoder before it has learned, ignored channels included: $name',
+    (kind) => {
+      const closedForm = randomModel(kind, SHAPE, {}, 3);
+      const plain = decode(kind.createDecoder(closedForm, makeKernels()), counts);
+      const outputs = decode(new AdaptiveDecoder(closedForm, kind, makeKernels()), counts);
+      const { outputScale } = closedForm.normalisation;
+      outputs.forEach((value, i) => {
+        expect(value / outputScale[i % 2]).toBeCloseTo(plain[i] / outputScale[i % 2], 4);
+      });
+    },
+  );
 
   it('adapts: outputs come to differ', () => {
     const still = decode(gru.createDecoder(model, makeKernels()), counts);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { OnlineReadout } from '../../../src/calibration/adaptive/online-readout.ts';
 import type { OnlineReadoutOptions } from '../../../src/calibration/adaptive/online-readout.ts';
-import { readoutOf } from '../../../src/calibration/session/readout-fit.ts';
+import { readoutOf } from '../../../src/calibration/session/readout.ts';
 import { Rng } from '../../../src/core/rng.ts';
 import { gru } from '../../../src/decoders/gru/index.ts';
 import { Arena } from '../../../src/kernels/arena.ts';

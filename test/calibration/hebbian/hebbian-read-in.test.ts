@@ -42,14 +42,20 @@ function step(adapted: HebbianReadIn, scores: Float32Array, isHeld: boolean, lat
   return adapted.learn(scores, isHeld);
 }
 
-function run(scores: Float32Array, options: HebbianOptions = {}, isHeld = false): HebbianReadIn {
-  const adapted = make(options);
+function run(
+  scores: Float32Array,
+  options: HebbianOptions = {},
+  isHeld = false,
+  adapted = make(options),
+): HebbianReadIn {
   const latents = new Float32Array(LATENTS);
   for (let at = 0; at < scores.length; at += CHANNELS) {
     step(adapted, scores.subarray(at, at + CHANNELS), isHeld, latents);
   }
   return adapted;
 }
+
+const LOOSE: HebbianOptions = { worseFactor: 1e30 };
 
 describe('the Hebbian read-in', () => {
   it('gives what the calibrated read-in gives before it has learned', () => {
@@ -149,6 +155,20 @@ describe('the Hebbian read-in', () => {
     };
     work();
     expect(runsWithinHeapBytes(work, 80_000)).toBe(true);
+  });
+
+  it('goes on from what it has learned as a read-in at rest on the signal that it learned from', () => {
+    const changed = (seed: number): Float32Array => scoresOf(9000, seed, 1.3);
+    const before = run(changed(10), LOOSE);
+    const { readIn: learned, rest } = before.learned();
+    const goOn = (restOf: typeof rest): number => {
+      const known = { ...statistics, rest: restOf };
+      const after = new HebbianReadIn(learned, known, 20, new Arena(1 << 20, 0), LOOSE);
+      return run(changed(11), LOOSE, false, after).rowDistance();
+    };
+    expect(before.rowDistance()).toBeGreaterThan(0.25);
+    expect(goOn(rest)).toBeLessThan(0.17); // as on a signal that is as it was
+    expect(goOn(statistics.rest)).toBeGreaterThan(0.2);
   });
 
   it('refuses a reference from too little data', () => {

@@ -5,13 +5,14 @@ import type { CalibrationState, Transition } from '../../../src/calibration/sess
 import { verdictOf } from '../../../src/calibration/session/report-verdict.ts';
 import type { BlockScores } from '../../../src/calibration/session/session-scores.ts';
 
-/** As the issue says it, one line per state; everything else is illegal. */
+/** One line per state; everything else is illegal. */
 const LEGAL = [
   'collecting -> fitting cancelled failed',
   'fitting -> evaluating cancelled failed',
   'evaluating -> proposed rejected cancelled failed',
   'proposed -> promoted rejected cancelled',
   'promoted -> rolledBack',
+  'rolledBack -> promoted',
 ];
 
 /** How to get there. */
@@ -64,11 +65,17 @@ describe('guardrails', () => {
     const told: Transition[] = [];
     const rails = new Guardrails('collect 30 s', (transition) => told.push(transition));
     rails.advance('fitting', 30, 'enough');
-    rails.fail('CAL_DIVERGED', 31.5, 'training diverged');
+    rails.fail('CAL_DIVERGED', 31.5, 'training diverged', 'Lower the rate.');
     expect(rails.history).toEqual([
       { state: 'collecting', seconds: 0, reason: 'collect 30 s' },
       { state: 'fitting', seconds: 30, reason: 'enough' },
-      { state: 'failed', seconds: 31.5, reason: 'training diverged', code: 'CAL_DIVERGED' },
+      {
+        state: 'failed',
+        seconds: 31.5,
+        reason: 'training diverged',
+        code: 'CAL_DIVERGED',
+        tip: 'Lower the rate.',
+      },
     ]);
     expect(told).toEqual(rails.history.slice(1));
   });

@@ -5,14 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { frozenFeatures } from '../../../src/calibration/session/frozen-features.ts';
 import {
   applyReadout,
-  fitReadouts,
   normalisedTargets,
   readoutOf,
   withReadout,
-} from '../../../src/calibration/session/readout-fit.ts';
-import type { Readout } from '../../../src/calibration/session/readout-fit.ts';
+} from '../../../src/calibration/session/readout.ts';
+import type { Readout } from '../../../src/calibration/session/readout.ts';
+import { ReadoutRegression } from '../../../src/calibration/session/readout-regression.ts';
 import { RecursiveReadout } from '../../../src/calibration/session/recursive-least-squares.ts';
 import { decodeSession } from '../../../src/calibration/session/session-scores.ts';
+import { inOneGo } from '../../../src/calibration/steps.ts';
+import type { Segment } from '../../../src/core/recording.ts';
 import { Rng } from '../../../src/core/rng.ts';
 import { decoderKinds } from '../../../src/decoders/registry.ts';
 import { loadKernels } from '../../../src/host/load-kernels.ts';
@@ -75,7 +77,17 @@ function meanPower(features: Float32Array, rows: readonly number[]): number {
   return sum / FEATURES;
 }
 
-describe('fitReadouts', () => {
+function fitReadouts(
+  { prior, features, targets }: Problem,
+  rows: readonly Segment[],
+  penalties: readonly number[],
+): Readout[] {
+  const regression = new ReadoutRegression(prior, features, targets);
+  inOneGo(regression.add(rows));
+  return inOneGo(regression.solve(penalties));
+}
+
+describe('ReadoutRegression', () => {
   it('is ridge regression towards the prior, with a free intercept, on the rows that it is given', () => {
     forEachCase(seeds, 20, (seed) => {
       const drawn = problem(seed, 60);
@@ -87,7 +99,7 @@ describe('fitReadouts', () => {
         (bin) => (bin >= 3 && bin < 20) || bin >= 31,
       );
       const penalties = [0, 1e-2, 1];
-      const fits = fitReadouts(drawn.prior, drawn.features, drawn.targets, segments, penalties);
+      const fits = fitReadouts(drawn, segments, penalties);
       penalties.forEach((penalty, p) => {
         const absolute = penalty * meanPower(drawn.features, rows);
         const diagonal = [...Array<number>(FEATURES).fill(absolute), 0];
@@ -99,7 +111,7 @@ describe('fitReadouts', () => {
   it('stays with the weights of the prior for a huge penalty, and moves the bias to fit the mean', () => {
     const drawn = problem(1, 50);
     const whole = [{ startBin: 0, endBin: 50 }];
-    const [fit] = fitReadouts(drawn.prior, drawn.features, drawn.targets, whole, [1e9]);
+    const [fit] = fitReadouts(drawn, whole, [1e9]);
     expectClose(fit.weight, drawn.prior.weight, () => 1e-6);
     const outputs = applyReadout(fit, drawn.features);
     for (let o = 0; o < OUTPUTS; o++) {
@@ -108,10 +120,30 @@ describe('fitReadouts', () => {
     }
   });
 
+  it('goes on with more rows after it was solved, as if all had been there from the start', () => {
+    forEachCase(seeds, 10, (seed) => {
+      const drawn = problem(seed, 60);
+      // Not in multiples of the bins that are added together.
+      const parts = [
+        { startBin: 5, endBin: 36 },
+        { startBin: 0, endBin: 5 },
+        { startBin: 36, endBin: 59 },
+      ];
+      const regression = new ReadoutRegression(drawn.prior, drawn.features, drawn.targets);
+      for (const part of parts) {
+        inOneGo(regression.add([part]));
+        inOneGo(regression.solve([1e-2]));
+      }
+      const [inParts] = inOneGo(regression.solve([1e-2]));
+      const [atOnce] = fitReadouts(drawn, [{ startBin: 0, endBin: 59 }], [1e-2]);
+      expectClose(flat(inParts), flat(atOnce), () => 1e-5);
+    });
+  });
+
   it('leaves the prior as it was', () => {
     const drawn = problem(2, 50);
     const before = structuredClone(drawn);
-    fitReadouts(drawn.prior, drawn.features, drawn.targets, [{ startBin: 0, endBin: 50 }], [1e-3]);
+    fitReadouts(drawn, [{ startBin: 0, endBin: 50 }], [1e-3]);
     expect(drawn).toEqual(before);
   });
 });
@@ -278,7 +310,7 @@ describe('frozen features', () => {
       const recording = randomRecording(6, { binCount: 80, binMs: 20 });
       const config = name === 'gru' ? { hiddenCount: 6 } : { width: 8 };
       for (const model of [shakenModel(kind, SHAPE, config, 7), readInModel(kind, SHAPE, config, 7, 3)]) {
-        const features = frozenFeatures(model, recording, loadKernels());
+        const features = inOneGo(frozenFeatures(model, recording, loadKernels()));
         const { outputMean, outputScale } = model.normalisation;
         const outputs = applyReadout(readoutOf(model), features).map(
           (y, i) => y * outputScale[i % 2] + outputMean[i % 2],

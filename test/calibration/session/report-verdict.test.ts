@@ -43,4 +43,22 @@ describe('verdict', () => {
     expect(verdict.besideBaseline).toContain('Ridge regression on the same data reaches 0.60');
     expect(verdict.gainOverBaseline).toBeCloseTo(0.2, 9);
   });
+
+  it('does not plainly say use of data that the decoder in service had learned from', () => {
+    const judge = (knownSeconds: number, inService = 0.5, baseline = 0.6): ReturnType<typeof verdictOf> =>
+      verdictOf(scores([0.8, 0.8]), scores([inService, inService]), scores([baseline, baseline]), {
+        seconds: 60,
+        knownSeconds,
+      });
+    expect(judge(0)).toMatchObject({ decision: 'use', knownSeconds: 0 });
+    expect(judge(0).sentence).not.toContain('learned');
+    const all = judge(60);
+    expect(all).toMatchObject({ decision: 'useWithCare', knownSeconds: 60 });
+    expect(all.sentence).toContain('the decoder in service had learned from these very data before');
+    expect(all.sentence).not.toContain('ridge regression');
+    expect(judge(30).sentence).toContain('had learned from 30 of these 60 s of data before');
+    expect(judge(60, 0.9)).toMatchObject({ decision: 'keep' });
+    expect(judge(60, 0.9).sentence).toContain('these very data');
+    expect(judge(60, 0.5, 0.9).sentence).toContain('ridge regression does better still. But the decoder');
+  });
 });

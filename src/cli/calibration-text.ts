@@ -1,0 +1,105 @@
+/** What `betz calibrate --model` tells people, and programs. */
+import { describeDrift } from '../calibration/drift/model-drift.ts';
+import type { DecodingMetrics } from '../calibration/metrics.ts';
+import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
+import type { BinnedRecording } from '../core/recording.ts';
+import type { Model } from '../decoders/decoder.ts';
+import { driftReferenceLines } from './drift-text.ts';
+import { lagText, namedR2, r2Text } from './metrics-text.ts';
+import { lagOf } from './open-data.ts';
+import { keptLines } from './refuse-replacing.ts';
+import type { OutputFiles } from './refuse-replacing.ts';
+
+/** What the candidate is tried on beyond the data that it was made of, where there are any. */
+export interface Later {
+  seconds: number;
+  /** Of these, the decoder in service had learned from before. */
+  knownSeconds: number;
+  candidate: DecodingMetrics;
+  /** Absent where the decoder in service does not know the session's channels. */
+  inService: DecodingMetrics | undefined;
+}
+
+export interface SessionResults extends OutputFiles {
+  base: Model;
+  session: BinnedRecording;
+  calibration: SessionCalibration;
+  rest: Later | undefined;
+}
+
+export function sessionReportJson({
+  base,
+  session,
+  calibration,
+  rest,
+  out,
+  previous,
+}: SessionResults): object {
+  const { labels } = base.output;
+  const { candidate, tried, inService, baseline } = calibration;
+  return {
+    decoder: base.kind,
+    method: candidate.method,
+    session: session.name,
+    lagMs: lagOf(base),
+    seconds: (session.binCount * session.binMs) / 1000,
+    tried: tried.map(({ method, scores, fitSeconds }) => ({
+      method,
+      fitSeconds,
+      heldOutR2: namedR2(labels, scores.metrics),
+    })),
+    heldOutR2: namedR2(labels, candidate.scores.metrics),
+    inServiceR2: namedR2(labels, inService.metrics),
+    baselineR2: namedR2(labels, baseline.metrics),
+    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session)),
+    later:
+      rest === undefined
+        ? null
+        : {
+            seconds: rest.seconds,
+            knownSeconds: rest.knownSeconds,
+            r2: namedR2(labels, rest.candidate),
+            inServiceR2: rest.inService === undefined ? null : namedR2(labels, rest.inService),
+          },
+    drift: describeDrift(candidate.model),
+    out,
+    previous: previous ?? null,
+  };
+}
+
+export function sessionReportLines({
+  base,
+  session,
+  calibration,
+  rest,
+  out,
+  previous,
+}: SessionResults): string[] {
+  const { labels, name } = base.output;
+  const { candidate, inService, baseline } = calibration;
+  const seconds = (session.binCount * session.binMs) / 1000;
+  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session));
+  return [
+    `${base.kind} calibrated by ${candidate.method} on ${seconds.toFixed(0)} s of ${session.name} in ${candidate.fitSeconds.toFixed(1)} s`,
+    `R2 of ${name}${lagText(lagOf(base))} on ${verdict.blockCount} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,
+    `the decoder in service there:  ${r2Text(labels, inService.metrics)}`,
+    `ridge baseline there:  ${r2Text(labels, baseline.metrics)}`,
+    ...(rest === undefined
+      ? []
+      : [
+          `on the ${rest.seconds.toFixed(0)} s after${knownText(rest)}:  ${r2Text(labels, rest.candidate)}` +
+            (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
+        ]),
+    verdict.sentence,
+    ...driftReferenceLines(candidate.model),
+    `model written to ${out}`,
+    ...keptLines(previous),
+  ];
+}
+
+function knownText({ seconds, knownSeconds }: Later): string {
+  if (knownSeconds === 0) return '';
+  const which = knownSeconds < seconds ? ` ${knownSeconds.toFixed(0)} s of` : '';
+  return ` (the decoder in service had learned from${which} them before)`;
+}

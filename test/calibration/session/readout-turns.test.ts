@@ -1,0 +1,56 @@
+/** Readouts of frozen features give the host a turn now and then, so that a Ctrl-C is heard in the middle of them. */
+import { describe, expect, it } from 'vitest';
+import { fitReadout, learnBinByBin } from '../../../src/calibration/session/readout-methods.ts';
+import { holdOutBlocks } from '../../../src/calibration/session/held-out-blocks.ts';
+import type { Fitted, SessionTask } from '../../../src/calibration/session/session-task.ts';
+import { createCalibrationHost } from '../../../src/host/calibration-host.ts';
+import { untrainedFor } from '../../support/decoder-models.ts';
+import { linearRecording } from '../../support/linear-recording.ts';
+
+const BINS = 4096;
+const recording = linearRecording({ binCount: BINS, channelCount: 6, seed: 4 });
+const prepared = untrainedFor(recording, 8);
+
+/** @param onTurn called at every turn of the host, with its number from 1 */
+function taskOf(onTurn: (turn: number) => void): SessionTask {
+  let turns = 0;
+  const yieldToHost = (): Promise<void> => {
+    onTurn(++turns);
+    return Promise.resolve();
+  };
+  return {
+    base: prepared,
+    prepared,
+    recording,
+    blocks: holdOutBlocks(recording),
+    options: { method: 'readout' },
+    host: { ...createCalibrationHost(1), yieldToHost },
+  };
+}
+
+const methods: [string, (task: SessionTask) => Promise<Fitted>, number][] = [
+  // Decoding, two fits of one pass each and a step per output, 17 penalties.
+  ['readout', (task) => fitReadout(task), BINS / 512 + 2 * 2 + (1.5 * BINS) / 1024 + 17],
+  ['rls', (task) => learnBinByBin(task), BINS / 512 + (2 * BINS) / 128],
+];
+
+describe.each(methods)('%s', (_, fit, turnsMin) => {
+  it('gives the host turns all along', async () => {
+    let turns = 0;
+    const { model } = await fit(taskOf(() => turns++));
+    expect(turns).toBeGreaterThanOrEqual(turnsMin);
+    expect(turns).toBeLessThan(1.5 * turnsMin);
+    expect(model.tensors).not.toEqual(prepared.tensors);
+  });
+
+  it.each([1, 0.5, 1 / 16])('ends with what the host throws in a turn: after %d of them', async (share) => {
+    const last = Math.floor(share * turnsMin);
+    let turns = 0;
+    const task = taskOf((turn) => {
+      turns = turn;
+      if (turn === last) throw new Error('cancelled');
+    });
+    await expect(fit(task)).rejects.toThrow('cancelled');
+    expect(turns).toBe(last);
+  });
+});

@@ -1,0 +1,83 @@
+/** `betz run` in a terminal of its own: keys steer the session, and the terminal is as it was afterwards. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiledPath } from '../../src/host/compiled.ts';
+import { writeUntrainedModel } from '../support/cli-files.ts';
+
+/** That of util-linux runs a command in a terminal, whose keyboard is its own input. */
+const hasScript = String(spawnSync('script', ['--version']).stdout).includes('util-linux'); // 'null' without it
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'betz-run-keys-'));
+  writeUntrainedModel(join(folder, 'base'), { channelCount: 48 });
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Types each text when the screen has shown what it waits for, since the text before. @returns all that was shown */
+async function inTerminal(options: string, keys: readonly [RegExp, string][]): Promise<string> {
+  const betz = `'${process.execPath}' '${compiledPath('cli/main.js')}' run --model base --channels 48 --speed 10 --duration 500 --no-record`;
+  const command = `stty cols 80 rows 24; ${betz} ${options}; echo "exit code $?"; stty -a`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: folder,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const waiting = [...keys];
+  let shown = '';
+  let sinceKey = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    sinceKey += text;
+    if (waiting.length === 0 || !waiting[0][0].test(sinceKey)) return;
+    child.stdin.write(waiting.shift()?.[1]);
+    sinceKey = '';
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  expect(waiting, shown.slice(-2000)).toEqual([]);
+  return shown;
+}
+
+function expectRestored(shown: string): void {
+  const settings = shown.slice(shown.lastIndexOf('exit code'));
+  for (const setting of ['icanon', 'echo', 'isig']) expect(settings).toMatch(new RegExp(`\\s${setting}\\b`));
+  const cursor = /\u001b\[\?25[lh]/g;
+  expect(shown.match(cursor)?.at(-1), 'the cursor is shown').toBe('\u001b[?25h');
+}
+
+describe.skipIf(!hasScript)('betz run in a terminal', { timeout: 60_000 }, () => {
+  it('takes single keys, and no paste, shows what cannot be done, and stops', async () => {
+    const shown = await inTerminal('--calibrate 100', [
+      [/calibrate collecting, \d+ of 100 s/, 'r'],
+      [/event {5}not rolled back: there is no decoder before/, 'p and r are pasted'],
+      [/keys {6}c cancel the calibration {3}q stop/, 'c'],
+      [/calibrate cancelled: asked for/, 'q'],
+    ]);
+    expect(shown, 'p was no key').not.toContain('not promoted');
+    expect(shown).toContain('calibrated cancelled: asked for');
+    expect(shown).toContain('exit code 0');
+    expectRestored(shown);
+  });
+
+  it('cancels the fit by a key and goes on, until Ctrl-C', async () => {
+    const shown = await inTerminal('--calibrate 20 --method full --auto-promote', [
+      [/calibrate fitting/, 'c'],
+      [/calibrate cancelled: asked for/, '\u0003'],
+    ]);
+    expect(shown).toContain('calibrated cancelled: asked for');
+    expect(shown).toContain('exit code 0');
+    expectRestored(shown);
+  });
+
+  it('gives the terminal back when it is ended at once', async () => {
+    const shown = await inTerminal('--calibrate 20 --method full --auto-promote', [
+      [/calibrate fitting/, '\u0003\u0003'],
+      [/Ctrl-C again/, '\u0003'],
+    ]);
+    expectRestored(shown);
+  });
+});
