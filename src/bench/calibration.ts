@@ -6,7 +6,7 @@
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { pretrain } from '../calibration/session/pretrain.ts';
-import { verdictOf } from '../calibration/session/report-verdict.ts';
+import { isForUse, verdictOf } from '../calibration/session/report-verdict.ts';
 import { ridgeBaseline } from '../calibration/session/ridge-baseline.ts';
 import { decodeSession, scoreBlocks } from '../calibration/session/session-scores.ts';
 import type { CalibrationHost } from '../calibration/calibrate.ts';
@@ -75,9 +75,9 @@ export async function benchCalibration(
         : methods) {
         const result = await calibrateSession(base, recording, { method, seed }, host);
         const { candidate, tried, inService, baseline } = result;
-        const { decision } = verdictOf(candidate.scores, inService, baseline);
+        const verdict = verdictOf(candidate.scores, inService, baseline);
         const r2 = scoreOn(candidate.model, test, host);
-        const decidedR2 = decision === 'use' || decision === 'useWithCare' ? r2 : baseR2;
+        const decidedR2 = isForUse(verdict) ? r2 : baseR2;
         const fitSeconds = tried.reduce((sum, each) => sum + each.fitSeconds, 0);
         rows.push({ ...common, method, seconds, r2, decidedR2, fitSeconds });
       }

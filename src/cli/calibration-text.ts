@@ -1,7 +1,7 @@
 /** What `betz calibrate --model` tells people, and programs. */
 import { describeDrift } from '../calibration/drift/model-drift.ts';
 import type { DecodingMetrics } from '../calibration/metrics.ts';
-import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';

@@ -1,12 +1,12 @@
 /** The calibration of a running session in a few words: where it stands, and what it has brought. */
 import type { FitStatus } from '../runtime/fit-progress.ts';
 import type { GenerationAccuracy } from '../runtime/generation-accuracy.ts';
-import type { LiveCalibrationAccount } from '../runtime/live-calibration.ts';
+import type { LiveCalibrationAccount } from '../runtime/live-calibration-account.ts';
 import { meanR2Text } from './metrics-text.ts';
 
 /** For one line of the live view. */
 export function calibrationText(account: LiveCalibrationAccount, binMs: number): string {
-  const { states, collectedSeconds, seconds, fit, accuracy } = account;
+  const { states, collectedSeconds, seconds, fit, interim, accuracy } = account;
   const { state, reason, code } = states[states.length - 1];
   const r2Text = (measured: GenerationAccuracy | undefined): string =>
     measured === undefined ? '-' : meanR2Text(measured, binMs);
@@ -14,7 +14,7 @@ export function calibrationText(account: LiveCalibrationAccount, binMs: number):
     case 'collecting':
       return `collecting, ${Math.floor(collectedSeconds)} of ${seconds} s`;
     case 'fitting':
-      return fit === undefined ? 'fitting' : fitText(fit);
+      return `${fit === undefined ? 'fitting' : fitText(fit)}${interim === undefined ? '' : `; ${interim} in service`}`;
     case 'evaluating':
       return 'judging the new decoder';
     case 'proposed':

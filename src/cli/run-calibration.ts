@@ -6,7 +6,7 @@ import { writeModelBytes } from '../host/model-store.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { version } from '../host/version.ts';
 import { LiveCalibration } from '../runtime/live-calibration.ts';
-import type { LiveCalibrationAccount } from '../runtime/live-calibration.ts';
+import type { LiveCalibrationAccount } from '../runtime/live-calibration-account.ts';
 import { meanR2Text } from './metrics-text.ts';
 import { keptLines } from './refuse-replacing.ts';
 
@@ -85,7 +85,7 @@ export function calibrationReport(
       bins: binCount,
       r2: { ...Object.fromEntries(labels.map((label, d) => [label, r2[d]])), mean: meanOf(r2) },
     })),
-    candidateOut: hasCandidate(account) ? candidateOut : null,
+    candidateOut: account.isHandedOut ? candidateOut : null,
   };
 }
 
@@ -107,12 +107,8 @@ export function calibrationLines(
         `decoder ${measured.generation} R2 ${meanR2Text(measured, binMs)} over ${measured.binCount} bins` +
         (measured.firstBin > 0 ? `, from bin ${measured.firstBin} on` : ''),
     ),
-    ...(hasCandidate(account) && candidateOut !== undefined ? [`candidate ${candidateOut}`] : []),
+    ...(account.isHandedOut && candidateOut !== undefined ? [`candidate ${candidateOut}`] : []),
   ];
-}
-
-function hasCandidate({ states }: LiveCalibrationAccount): boolean {
-  return states.some(({ state }) => state === 'proposed');
 }
 
 function meanOf(values: readonly number[]): number {

@@ -71,7 +71,7 @@ export function saveLearnedModel(
   const { adaptation } = summary;
   if (saveModel === undefined || adaptation === null || sealedState === undefined) return undefined;
   const modelHash = sealedModelHash(sealedState);
-  const candidate = modelHash === hash ? undefined : calibration?.candidate;
+  const candidate = modelHash === hash ? undefined : calibration?.modelOf(modelHash);
   const origin =
     candidate === undefined
       ? {
@@ -80,7 +80,7 @@ export function saveLearnedModel(
           ...(loadState === undefined ? {} : { stateName: basename(loadState) }),
         }
       : {
-          model: decodeModel(candidate.bytes),
+          model: decodeModel(candidate),
           modelName: candidateOut === undefined ? 'calibrated in this session' : basename(candidateOut),
         };
   const learned = learnedModel(sealedState, adaptation, { ...origin, modelHash, sourceName, version });

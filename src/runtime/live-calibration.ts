@@ -3,66 +3,28 @@
  * proposes the candidate, or puts it into service at once. A sink, because it needs what sinks get; what goes wrong is a state
  * with a reason, and never an error in the session.
  */
-import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
-import type { SessionMethod } from '../calibration/session/session-methods.ts';
+import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { Guardrails } from '../calibration/session/guardrails.ts';
-import type { CalibrationState, Transition } from '../calibration/session/guardrails.ts';
-import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
-import type { Verdict } from '../calibration/session/report-verdict.ts';
-import { sessionProvenance } from '../calibration/session/session-provenance.ts';
-import type { SessionOrigin } from '../calibration/session/session-provenance.ts';
+import type { CalibrationState } from '../calibration/session/guardrails.ts';
+import { isForUse } from '../calibration/session/report-verdict.ts';
 import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
-import type { Model } from '../decoders/decoder.ts';
-import { encodeModel } from '../decoders/model-file.ts';
-import { modelHash } from '../host/model-store.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { expectCalibratable } from './calibratable-session.ts';
 import { FitProgressWatch } from './fit-progress.ts';
-import type { FitStatus } from './fit-progress.ts';
 import { AccuracyByGeneration } from './generation-accuracy.ts';
-import type { GenerationAccuracy } from './generation-accuracy.ts';
+import { judgeCandidate } from './judged-candidate.ts';
+import type { JudgedCandidate } from './judged-candidate.ts';
+import { InterimDecoder } from './interim-decoder.ts';
 import { LiveBins } from './live-bins.ts';
+import type { LiveCalibrationOptions } from './live-calibration-options.ts';
+import type { LiveCalibrationAccount } from './live-calibration-account.ts';
 import type { Session } from './session.ts';
 import { SessionFit } from './session-fit.ts';
-import type { BinRecord, SessionDescription, Sink, TimedEvent } from './sink.ts';
-import { expectOwnTruth } from './own-truth.ts';
+import type { BinRecord, SessionDescription, SessionEvent, Sink, TimedEvent } from './sink.ts';
 
-export interface LiveCalibrationOptions {
-  /** The decoder in service. */
-  base: Model;
-  /** Of data to collect. */
-  seconds: number;
-  method: SessionMethod;
-  /** For the provenance of the candidate, with the seed of the fit. */
-  origin: SessionOrigin;
-  /** Promote a candidate that is proposed without asking, unless a rollback was asked for before: that was a person's choice. */
-  autoPromote?: boolean;
-  onTransition?: (transition: Transition) => void;
-  /** Given the model file of a candidate when it is proposed. What it throws is kept in `proposalError`. */
-  onProposal?: (candidate: Uint8Array) => void;
-  /** Another file of the fit thread than our own, to test what happens when it dies. */
-  fitWorkerUrl?: URL;
-}
-
-/** What a live calibration has come to, at any time. */
-export interface LiveCalibrationAccount {
-  states: readonly Transition[];
-  /** Of data, up to now, and when there are enough. */
-  collectedSeconds: number;
-  seconds: number;
-  /** While a candidate is fitted and judged. */
-  fit?: FitStatus;
-  /** Absent until a candidate was judged. */
-  verdict?: Verdict;
-  /** What the candidate was made by; `auto` names what it chose. */
-  method?: SessionMethod;
-  fitSeconds?: number;
-  /** First bin that the candidate decoded, where it was promoted. */
-  promotedBin?: number;
-  /** Of every decoder that was in service. */
-  accuracy: readonly GenerationAccuracy[];
-}
+type EventOf<Kind extends SessionEvent['kind']> = Extract<SessionEvent, { kind: Kind }>;
 
 export class LiveCalibration implements Sink {
   readonly name = 'calibration';
@@ -70,8 +32,6 @@ export class LiveCalibration implements Sink {
   readonly queueRecords = 256;
   /** Of `onProposal`. */
   proposalError: Error | undefined;
-  /** The model file of the candidate, once it is judged; gone when it turned out to be unusable. */
-  candidate: { bytes: Uint8Array; hash: string } | undefined;
   private readonly options: LiveCalibrationOptions;
   private readonly rails: Guardrails;
   private readonly accuracy = new AccuracyByGeneration();
@@ -82,8 +42,12 @@ export class LiveCalibration implements Sink {
   private fit: SessionFit | undefined;
   private fitWatch: FitProgressWatch | undefined;
   private ending: Promise<void> | undefined;
-  private calibration: SessionCalibration | undefined;
-  private verdict: Verdict | undefined;
+  /** For the account: the last one. */
+  private judged: JudgedCandidate | undefined;
+  private interim: InterimDecoder | undefined;
+  private isHandedOut = false;
+  /** Once it is judged; gone when it turned out to be unusable. */
+  private candidate: JudgedCandidate | undefined;
   /** It was asked for, and has neither come into service nor been refused. */
   private isPromotionAsked = false;
   private wasRollbackAsked = false;
@@ -106,19 +70,29 @@ export class LiveCalibration implements Sink {
   }
 
   account(): LiveCalibrationAccount {
-    const { calibration, verdict, promotedBin, fitWatch } = this;
+    const { judged, interim, promotedBin, fitWatch, isHandedOut } = this;
     return {
       states: [...this.rails.history],
       collectedSeconds: this.bins.seconds,
       seconds: this.options.seconds,
       ...(this.state === 'fitting' && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
-      ...(verdict === undefined ? {} : { verdict }),
-      ...(calibration === undefined
+      ...(interim?.isInService === true ? { interim: interim.method } : {}),
+      ...(judged === undefined
         ? {}
-        : { method: calibration.candidate.method, fitSeconds: calibration.candidate.fitSeconds }),
+        : {
+            verdict: judged.verdict,
+            method: judged.calibration.candidate.method,
+            fitSeconds: judged.calibration.candidate.fitSeconds,
+          }),
+      isHandedOut,
       ...(promotedBin === undefined ? {} : { promotedBin }),
       accuracy: this.accuracy.read(),
     };
+  }
+
+  /** The model file of a decoder that came from here, by its hash. */
+  modelOf(hash: string): Uint8Array | undefined {
+    return [this.candidate, this.interim?.judged].find((each) => each?.hash === hash)?.bytes;
   }
 
   /** Whether there is something to cancel: a calibration under way, or a proposal that nobody has decided about. */
@@ -160,30 +134,9 @@ export class LiveCalibration implements Sink {
   }
 
   /** @throws BetzError CAL_TRUTH_MISSING, CAL_METHOD_UNSUPPORTED, CAL_CHANNELS_UNMATCHED */
-  open({ truth, output, isTruthComparable, isPaced, channels }: SessionDescription): void {
-    this.isPaced = isPaced;
-    expectOwnTruth(output, truth, isTruthComparable);
-    const { kind, features } = this.options.base;
-    if (features.smoothing !== 0)
-      throw new BetzError(
-        'CAL_METHOD_UNSUPPORTED',
-        `a '${kind}' decoder cannot be calibrated while it runs`,
-        {
-          value: kind,
-          tip: 'Record, and use `betz calibrate --decoder` for kinds that are fitted in closed form.',
-        },
-      );
-    // The decoder in service takes channels by their place: of another array it makes nothing, and neither would a candidate.
-    const place = features.channelLabels.findIndex((label, channel) => label !== channels[channel].label);
-    if (place < 0) return;
-    throw new BetzError(
-      'CAL_CHANNELS_UNMATCHED',
-      `channel ${place + 1} of the source is '${channels[place].label}', where the model has '${features.channelLabels[place]}'`,
-      {
-        value: channels[place].label,
-        tip: 'Bring the model to these channels first, with `betz calibrate --model` and a recording of them.',
-      },
-    );
+  open(description: SessionDescription): void {
+    this.isPaced = description.isPaced;
+    expectCalibratable(this.options.base, description);
   }
 
   /** Unpaced, the session waits here for the fit, or it would be over before it. */
@@ -199,22 +152,8 @@ export class LiveCalibration implements Sink {
   }
 
   writeEvent({ event }: TimedEvent): void {
-    if (event.kind === 'promoted' && event.modelHash === this.candidate?.hash) {
-      this.isPromotionAsked = false;
-      if (!this.rails.allows('promoted')) return;
-      this.promotedBin ??= event.binIndex;
-      this.rails.advance('promoted', this.atBin(event.binIndex), `in service from bin ${event.binIndex} on`);
-    } else if (event.kind === 'rolledBack') {
-      if (event.reason === 'asked') this.wasRollbackAsked = true;
-      if (!this.rails.allows('rolledBack')) return;
-      if (event.reason !== 'asked') this.candidate = undefined;
-      const why = event.reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
-      this.rails.advance(
-        'rolledBack',
-        this.atBin(event.binIndex),
-        `from bin ${event.binIndex} on the decoder before is in service again: ${why}`,
-      );
-    }
+    if (event.kind === 'promoted') this.takePromotion(event);
+    else if (event.kind === 'rolledBack') this.takeRollback(event);
   }
 
   lostRecords(): number {
@@ -226,6 +165,37 @@ export class LiveCalibration implements Sink {
       this.cancel(`the session ended with ${this.bins.seconds} of ${this.options.seconds} s`);
     else if (this.state !== 'proposed') this.cancel('the session ended first');
     await this.ending;
+  }
+
+  private takePromotion({ modelHash, binIndex }: EventOf<'promoted'>): void {
+    const { candidate, interim, rails } = this;
+    const at = this.atBin(binIndex);
+    if (modelHash === candidate?.hash) {
+      this.isPromotionAsked = false;
+      if (!rails.allows('promoted')) return;
+      this.promotedBin ??= binIndex;
+      rails.advance('promoted', at, `in service from bin ${binIndex} on`);
+    } else if (modelHash === interim?.judged.hash) {
+      this.promotedBin ??= binIndex;
+      rails.note(
+        at,
+        `the decoder by ${interim.method} is in service from bin ${binIndex} on; the fit goes on`,
+      );
+    }
+  }
+
+  private takeRollback({ reason, binIndex }: EventOf<'rolledBack'>): void {
+    const { interim, rails } = this;
+    if (reason === 'asked') this.wasRollbackAsked = true;
+    const why = reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
+    const text = `from bin ${binIndex} on the decoder before is in service again: ${why}`;
+    if (rails.allows('rolledBack')) {
+      if (reason !== 'asked') this.candidate = undefined;
+      rails.advance('rolledBack', this.atBin(binIndex), text);
+    } else if (interim?.isInService === true) {
+      interim.takeRollback(reason);
+      rails.note(this.atBin(binIndex), text);
+    }
   }
 
   private atBin(binIndex: number): number {
@@ -246,10 +216,18 @@ export class LiveCalibration implements Sink {
           onProgress: (progress) => {
             watch.take(progress);
           },
+          onInterim: (interim) => {
+            try {
+              this.useMeanwhile(recording, interim);
+            } catch {
+              return; // what ails it is found again when the last candidate is judged
+            }
+          },
           ...(fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl }),
         },
       );
       const calibration = await this.fit.done;
+      await this.interim?.settled;
       if (this.state !== 'fitting') return; // cancelled
       this.evaluate(recording, calibration);
     } catch (error) {
@@ -257,34 +235,64 @@ export class LiveCalibration implements Sink {
       const { code, tip } =
         error instanceof BetzError ? error : { code: 'CAL_FIT_WORKER_DIED' as const, tip: undefined };
       this.rails.fail(code, this.seconds, error instanceof Error ? error.message : String(error), tip);
+    } finally {
+      // Whatever became of the better one, what decodes is handed out.
+      if (this.interim?.isInService === true && !this.isHandedOut) this.handOut(this.interim.judged);
     }
   }
 
+  /**
+   * The quick candidate of `auto` decodes while the better one is still learned. Only where nobody is asked, for a person should not
+   * have to decide twice; and a session that waits for the fit has no such while.
+   */
+  private useMeanwhile(recording: BinnedRecording, fitted: SessionCalibration): void {
+    const { session, isPaced, wasRollbackAsked, options } = this;
+    if (options.autoPromote !== true || !isPaced || wasRollbackAsked) return;
+    if (session === undefined || this.state !== 'fitting') return;
+    const judged = this.judge(recording, fitted);
+    if (!isForUse(judged.verdict)) return;
+    this.judged = judged;
+    this.interim = new InterimDecoder(judged, session);
+  }
+
   private evaluate(recording: BinnedRecording, fitted: SessionCalibration): void {
-    const { base, origin } = this.options;
-    // As it did decode here: it may have adapted, which the model file does not tell.
-    const inService = scoreBlocks(recording, this.bins.outputs(), fitted.blocks.heldOut);
-    const calibration = { ...fitted, inService };
-    const { candidate, baseline } = calibration;
-    this.calibration = calibration;
-    this.rails.advance(
-      'evaluating',
-      this.seconds,
-      `fitted by ${candidate.method} in ${candidate.fitSeconds.toFixed(1)} s`,
-    );
-    this.verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording));
-    const provenance = sessionProvenance(base, recording, calibration, origin);
-    const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
-    this.candidate = { bytes, hash: modelHash(bytes) };
-    this.rails.decide(this.verdict, this.seconds);
+    const { method, fitSeconds } = fitted.candidate;
+    this.rails.advance('evaluating', this.seconds, `fitted by ${method} in ${fitSeconds.toFixed(1)} s`);
+    const why = this.interim?.whyNot(method);
+    if (why !== undefined) {
+      this.rails.advance('rejected', this.seconds, `the decoder by ${method} ${why}`);
+      return;
+    }
+    const judged = this.judge(recording, fitted);
+    this.judged = judged;
+    this.candidate = judged;
+    this.rails.decide(judged.verdict, this.seconds);
     if (this.state !== 'proposed') return;
+    this.handOut(judged);
+    if (this.options.autoPromote !== true || this.wasRollbackAsked) return;
+    this.promote().catch(() => undefined); // what is refused is a state by then
+  }
+
+  /** Beside the decoder in service as it did decode here: it may have adapted, which the model file does not tell. */
+  private judge(recording: BinnedRecording, fitted: SessionCalibration): JudgedCandidate {
+    const { base, origin } = this.options;
+    const { interim, bins } = this;
+    if (interim?.isInService !== true) {
+      const inService = scoreBlocks(recording, bins.outputs(), fitted.blocks.heldOut);
+      return judgeCandidate(base, recording, { ...fitted, inService }, origin);
+    }
+    const { hash, calibration } = interim.judged;
+    const replaced = { ...origin, baseName: `by ${interim.method}, in this session`, baseSha256: hash };
+    return judgeCandidate(base, recording, { ...fitted, inService: calibration.candidate.scores }, replaced);
+  }
+
+  private handOut({ bytes }: JudgedCandidate): void {
+    this.isHandedOut = true;
     try {
       this.options.onProposal?.(bytes);
     } catch (error) {
       this.proposalError = error instanceof Error ? error : new Error(String(error));
     }
-    if (this.options.autoPromote !== true || this.wasRollbackAsked) return;
-    this.promote().catch(() => undefined); // what is refused is a state by then
   }
 
   /** A candidate that was rolled back stays so; one that is in the way of another change stays proposed. */

@@ -1,14 +1,13 @@
 /** What a fit in a thread of its own is given, and what it says. */
-import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
-import type { SessionOptions } from '../calibration/session/session-task.ts';
+import type { SessionCalibration, SessionOptions } from '../calibration/session/session-task.ts';
 import type { TrainingProgress } from '../calibration/training.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import type { TransferredError } from './error-transfer.ts';
 
 /** Functions do not cross a thread border. */
-export type FitOptions = Omit<SessionOptions, 'onProgress' | 'onCandidate'>;
+export type FitOptions = Omit<SessionOptions, 'onProgress' | 'onCandidate' | 'onInterim'>;
 
 export interface FitWorkerData {
   base: Model;
@@ -22,6 +21,8 @@ export type FitProgress = TrainingProgress & { method: SessionMethod };
 
 export type FitMessage =
   | { kind: 'progress'; progress: FitProgress }
+  /** Of `auto`: its quick candidate, while the fit goes on. */
+  | { kind: 'interim'; calibration: SessionCalibration }
   /** The last one. */
   | { kind: 'done'; calibration: SessionCalibration }
   | { kind: 'failed'; error: TransferredError };

@@ -25,6 +25,9 @@ await port.serve(async () => {
       onProgress: (progress) => {
         port.post({ kind: 'progress', progress });
       },
+      onInterim: (interim) => {
+        port.post({ kind: 'interim', calibration: interim });
+      },
     },
     {
       ...host,

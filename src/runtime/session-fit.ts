@@ -1,5 +1,5 @@
 /** A session calibration in a thread of its own, so that the thread that hands out decoded bins never waits for it. */
-import type { SessionCalibration } from '../calibration/session/calibrate-session.ts';
+import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -15,6 +15,8 @@ const LIMITS = { maxOldGenerationSizeMb: 512 };
 
 export interface SessionFitOptions {
   onProgress?: (progress: FitProgress) => void;
+  /** Given the quick candidate of `auto`, judged as the last one will be. */
+  onInterim?: (calibration: SessionCalibration) => void;
   /** Another worker file than our own, to test what happens when it dies. */
   workerUrl?: URL;
 }
@@ -34,12 +36,17 @@ export class SessionFit {
     base: Model,
     recording: BinnedRecording,
     options: FitOptions,
-    { onProgress, workerUrl = compiledUrl('runtime/session-fit-worker.js') }: SessionFitOptions = {},
+    {
+      onProgress,
+      onInterim,
+      workerUrl = compiledUrl('runtime/session-fit-worker.js'),
+    }: SessionFitOptions = {},
   ) {
     const data: FitWorkerData = { base, recording, options, cancel: this.flag };
     this.worker = new WorkerHost<FitMessage>(workerUrl, data, DIED, LIMITS);
     this.worker.onMessage = (message) => {
       if (message.kind === 'progress') onProgress?.(message.progress);
+      else if (message.kind === 'interim' && !this.isCancelled) onInterim?.(message.calibration);
     };
     this.done = this.result();
     this.done.catch(() => undefined); // whoever awaits it gets the error; nobody has to

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { calibrationStage, calibrationText } from '../../src/cli/live-calibration-text.ts';
 import type { CalibrationState } from '../../src/calibration/session/guardrails.ts';
 import type { FitStatus } from '../../src/runtime/fit-progress.ts';
-import type { LiveCalibrationAccount } from '../../src/runtime/live-calibration.ts';
+import type { LiveCalibrationAccount } from '../../src/runtime/live-calibration-account.ts';
 
 const BIN_MS = 20;
 const accuracyOf = (generation: number, binCount: number, r2: number) => ({
@@ -19,7 +19,7 @@ function account(
       { state: 'collecting', seconds: 0, reason: 'begun' },
       { state, seconds: 60, reason: 'why', ...last },
     ],
-    ...{ collectedSeconds: 12.98, seconds: 60, accuracy: [] },
+    ...{ collectedSeconds: 12.98, seconds: 60, accuracy: [], isHandedOut: false },
     ...changes,
   };
 }
@@ -35,6 +35,9 @@ describe('a calibration in words', () => {
   it('says how far a fit is, as far as that is known', () => {
     expect(fitting()).toBe('fitting');
     expect(fitting({ elapsedS: 3.9 })).toBe('fitting, 3 s so far');
+    expect(calibrationText(account('fitting', { interim: 'readout' }), BIN_MS)).toBe(
+      'fitting; readout in service',
+    );
     const training = { method: 'ends', share: 0.439 } as const;
     expect(fitting({ elapsedS: 3.9, training })).toBe('fitting by ends, 43 %, 3 s so far');
     expect(fitting({ elapsedS: 3.9, training: { ...training, leftS: 4.2 } })).toBe(

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Interrupt } from '../../src/cli/interrupt.ts';
 import { SessionControl } from '../../src/cli/session-control.ts';
 import { CTRL_C } from '../../src/cli/session-keys.ts';
-import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration.ts';
+import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
 import { RECORDING, startCalibrated, statesOf } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { runningWorkerCount } from '../support/workers.ts';

@@ -8,7 +8,7 @@ import { decodeModel } from '../../src/decoders/model-file.ts';
 import { findDecoderKind } from '../../src/decoders/registry.ts';
 import { LiveBins } from '../../src/runtime/live-bins.ts';
 import { LiveCalibration } from '../../src/runtime/live-calibration.ts';
-import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration.ts';
+import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
 import type { SessionDescription } from '../../src/runtime/sink.ts';
 import {
   BASE,

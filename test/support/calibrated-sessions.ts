@@ -4,7 +4,7 @@ import type { Adaptation } from '../../src/calibration/adaptive/adaptations.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
 import { LiveCalibration } from '../../src/runtime/live-calibration.ts';
-import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration.ts';
+import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
 import { Session } from '../../src/runtime/session.ts';
 import type { SourceWorkerData } from '../../src/runtime/worker-messages.ts';
 import type { SessionSummary } from '../../src/runtime/session-summary.ts';

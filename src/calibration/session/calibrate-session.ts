@@ -12,7 +12,6 @@ import { stabilizeModel } from '../stabilize-model.ts';
 import { unlabelledCounts } from '../stabilize.ts';
 import { fitByGradient, fitFromScratch } from './gradient-methods.ts';
 import { holdOutBlocks } from './held-out-blocks.ts';
-import type { HeldOutBlocks } from './held-out-blocks.ts';
 import { isEarlierBetter } from './preference.ts';
 import { fitReadout, learnBinByBin } from './readout-methods.ts';
 import { onlySegments, ridgeBaseline } from './ridge-baseline.ts';
@@ -20,17 +19,13 @@ import { expectGradientKind, prepareForSession } from './session-model.ts';
 import type { SessionMethod } from './session-methods.ts';
 import type { BlockScores } from './session-scores.ts';
 import { score } from './session-task.ts';
-import type { Fitted, SessionCandidate, SessionOptions, SessionTask } from './session-task.ts';
-
-export interface SessionCalibration {
-  /** The last of `tried`, unless an earlier one has shown that it is better. */
-  candidate: SessionCandidate;
-  tried: readonly SessionCandidate[];
-  blocks: HeldOutBlocks;
-  /** The decoder in service, as it is. */
-  inService: BlockScores;
-  baseline: BlockScores;
-}
+import type {
+  Fitted,
+  SessionCalibration,
+  SessionCandidate,
+  SessionOptions,
+  SessionTask,
+} from './session-task.ts';
 
 const NS_PER_S = 1e9;
 /** From here on `auto` trusts the data with all weights. */
@@ -53,16 +48,22 @@ export async function calibrateSession(
   const prepared = prepareForSession(base, recording);
   const task: SessionTask = { base, prepared, recording, blocks, options, host };
   const tried: SessionCandidate[] = [];
-  for (const method of methodsOf(options.method, recording)) {
+  const methods = methodsOf(options.method, recording);
+  let beside: Pick<SessionCalibration, 'inService' | 'baseline'> | undefined;
+  const judged = async (): Promise<SessionCalibration> => {
+    await host.yieldToHost();
+    beside ??= { inService: scoreInService(task), baseline: await scoreBaseline(task) };
+    const candidate = tried.reduce((best, next) => (isEarlierBetter(best.scores, next.scores) ? best : next));
+    return { candidate, tried: [...tried], blocks, ...beside };
+  };
+  for (const method of methods) {
     await host.yieldToHost();
     const candidate = await fitCandidate(task, method);
     options.onCandidate?.(candidate);
     tried.push(candidate);
+    if (options.onInterim !== undefined && tried.length < methods.length) options.onInterim(await judged());
   }
-  const candidate = tried.reduce((best, next) => (isEarlierBetter(best.scores, next.scores) ? best : next));
-  const inService = scoreInService(task);
-  const baseline = score(task, await ridgeBaseline(recording, blocks.fit, host));
-  return { candidate, tried, blocks, inService, baseline };
+  return judged();
 }
 
 function methodsOf(method: SessionMethod, { binCount, binMs }: BinnedRecording): SessionMethod[] {
@@ -109,6 +110,12 @@ async function fitBy(task: SessionTask, method: SessionMethod): Promise<Fitted> 
     case 'auto':
       throw new Error('assertion failed: auto is taken apart before');
   }
+}
+
+async function scoreBaseline(task: SessionTask): Promise<BlockScores> {
+  const { recording, blocks, host } = task;
+  await host.yieldToHost();
+  return score(task, await ridgeBaseline(recording, blocks.fit, host));
 }
 
 function scoreInService(task: SessionTask): BlockScores {

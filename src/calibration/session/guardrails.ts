@@ -4,6 +4,7 @@
  */
 import { assert } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import { isForUse } from './report-verdict.ts';
 import type { Verdict } from './report-verdict.ts';
 
 export const CALIBRATION_STATES = [
@@ -76,14 +77,23 @@ export class Guardrails {
     this.enter({ state: 'failed', seconds, reason, code, ...(tip === undefined ? {} : { tip }) });
   }
 
+  /** What happened in the present state, without leaving it. */
+  note(seconds: number, reason: string): void {
+    const { history } = this;
+    this.push({ ...history[history.length - 1], seconds, reason });
+  }
+
   /** The candidate goes to whoever decides, or nowhere. */
-  decide({ decision, sentence }: Verdict, seconds: number): void {
-    const isProposed = decision === 'use' || decision === 'useWithCare';
-    this.advance(isProposed ? 'proposed' : 'rejected', seconds, sentence);
+  decide(verdict: Verdict, seconds: number): void {
+    this.advance(isForUse(verdict) ? 'proposed' : 'rejected', seconds, verdict.sentence);
   }
 
   private enter(transition: Transition): void {
     assert(this.allows(transition.state), `a calibration goes from ${this.state} to ${transition.state}`);
+    this.push(transition);
+  }
+
+  private push(transition: Transition): void {
     this.transitions.push(transition);
     this.onTransition(transition);
   }

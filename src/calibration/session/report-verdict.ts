@@ -91,6 +91,11 @@ export function verdictOf(
   };
 }
 
+/** Whether it advises to put the new decoder into service. */
+export function isForUse({ decision }: Verdict): boolean {
+  return decision === 'use' || decision === 'useWithCare';
+}
+
 const SENTENCES: Readonly<Record<Decision, (figures: string) => string>> = {
   use: (figures) => `Use the new decoder: ${figures}.`,
   useWithCare: (figures) =>

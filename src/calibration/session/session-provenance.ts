@@ -2,7 +2,7 @@
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import { learnedData } from '../learned-data.ts';
-import type { SessionCalibration } from './calibrate-session.ts';
+import type { SessionCalibration } from './session-task.ts';
 import type { SessionMethod } from './session-methods.ts';
 
 /** They take rates from the session, and no behaviour. */

@@ -1,9 +1,8 @@
 /** The report of a session calibration as one plain object, ready for JSON. docs/calibration-report.md explains each part. */
 import type { BinnedRecording, Segment } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
-import type { SessionCalibration } from './calibrate-session.ts';
 import type { SessionMethod } from './session-methods.ts';
-import type { SessionCandidate } from './session-task.ts';
+import type { SessionCalibration, SessionCandidate } from './session-task.ts';
 import { channelChanges, FACTOR_MIN, SPIKES_MIN, Z_MIN } from './channel-changes.ts';
 import type { ChannelChange } from './channel-changes.ts';
 import { sessionSeconds, verdictOf } from './report-verdict.ts';

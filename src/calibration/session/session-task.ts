@@ -18,6 +18,19 @@ export interface SessionOptions {
   onProgress?: (progress: TrainingProgress & { method: SessionMethod }) => void;
   /** Told of every candidate when it is ready: with `auto` the quick one comes first. */
   onCandidate?: (candidate: SessionCandidate) => void;
+  /** Told of what there is, judged as the whole, before a method that takes longer begins: with `auto`, the quick readout. */
+  onInterim?: (calibration: SessionCalibration) => void;
+}
+
+/** What a calibration has come to. */
+export interface SessionCalibration {
+  /** The last of `tried`, unless an earlier one has shown that it is better. */
+  candidate: SessionCandidate;
+  tried: readonly SessionCandidate[];
+  blocks: HeldOutBlocks;
+  /** The decoder in service, as it is. */
+  inService: BlockScores;
+  baseline: BlockScores;
 }
 
 export interface SessionCandidate {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalibrationHost } from '../../../src/calibration/calibrate.ts';
 import { calibrateSession } from '../../../src/calibration/session/calibrate-session.ts';
 import { SESSION_METHODS } from '../../../src/calibration/session/session-methods.ts';
-import type { SessionCalibration } from '../../../src/calibration/session/calibrate-session.ts';
+import type { SessionCalibration } from '../../../src/calibration/session/session-task.ts';
 import type { SessionMethod } from '../../../src/calibration/session/session-methods.ts';
 import { isEarlierBetter } from '../../../src/calibration/session/preference.ts';
 import { fitDriftReference } from '../../../src/calibration/drift/drift-reference.ts';
