@@ -29,8 +29,8 @@ function taskOf(onTurn: (turn: number) => void): SessionTask {
 }
 
 const methods: [string, (task: SessionTask) => Promise<Fitted>, number][] = [
-  // Decoding, two fits of one pass each and a step per output, 17 penalties.
-  ['readout', (task) => fitReadout(task), BINS / 512 + 2 * 2 + (1.5 * BINS) / 1024 + 17],
+  // Decoding, one pass over the bins, a step per output of two solutions, 17 penalties.
+  ['readout', (task) => fitReadout(task), BINS / 512 + BINS / 1024 + 2 * 2 + 17],
   ['rls', (task) => learnBinByBin(task), BINS / 512 + (2 * BINS) / 128],
 ];
 
