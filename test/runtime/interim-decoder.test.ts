@@ -1,27 +1,20 @@
 /** `auto` in a session in real time: the quick decoder is in service while a better one is still learned. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
-import type { SimulatedArrayOptions } from '../../src/acquisition/simulated/array-config.ts';
 import { decodeModel } from '../../src/decoders/model-file.ts';
 import { compiledUrl } from '../../src/host/compiled.ts';
 import { modelHash } from '../../src/host/model-store.ts';
 import { InterimDecoder } from '../../src/runtime/interim-decoder.ts';
 import type { JudgedCandidate } from '../../src/runtime/judged-candidate.ts';
 import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
-import { generationsOf, startCalibrated, statesOf } from '../support/calibrated-sessions.ts';
+import { generationsOf, startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
 import { runningWorkerCount, workerScript } from '../support/workers.ts';
 
 const BIN_MS = 10;
-/** So clearly tuned that a few seconds are enough. */
-const ARRAY: SimulatedArrayOptions = {
-  seed: 3,
-  channelCount: 32,
-  tuning: { directionDepth: 1, restRateMedianHz: 30, restRateMaxHz: 100 },
-};
 const SECONDS = 8.5;
-const BASE = untrainedFor(simulateRecording(ARRAY, 1, BIN_MS));
+const BASE = untrainedFor(simulateRecording(TUNED_ARRAY, 1, BIN_MS));
 
 afterEach(() => {
   expect(runningWorkerCount(), 'threads left').toBe(0);
@@ -54,7 +47,7 @@ async function follow(
       },
       ...options,
     },
-    { source: { kind: 'simulated', config: { array: ARRAY, speed: 5, frameCount: 120_000 } } },
+    { source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: 5, frameCount: 120_000 } } },
   );
   holder.run = run;
   await run.session.done;

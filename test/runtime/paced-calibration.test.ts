@@ -1,21 +1,14 @@
 /** A session in real time whose decoder is calibrated, replaced and put back: every bin is decoded once, by the decoder that is due. */
 import { afterEach, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
-import type { SimulatedArrayOptions } from '../../src/acquisition/simulated/array-config.ts';
 import type { SessionEvent } from '../../src/runtime/sink.ts';
-import { generationsOf, startCalibrated, statesOf } from '../support/calibrated-sessions.ts';
+import { generationsOf, startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
 import { runningWorkerCount } from '../support/workers.ts';
 
 const BIN_MS = 10;
 const FRAMES_PER_BIN = 10;
-/** So clearly tuned that a few seconds are enough. */
-const ARRAY: SimulatedArrayOptions = {
-  seed: 3,
-  channelCount: 32,
-  tuning: { directionDepth: 1, restRateMedianHz: 30, restRateMaxHz: 100 },
-};
 /** The least that can be calibrated on is 8 s: three times as fast as life, so that nobody waits for it. */
 const SPEED = 3;
 const SECONDS = 8.5;
@@ -32,7 +25,7 @@ it('a paced session loses no bin and decodes none twice while its decoder is cal
   };
   holder.run = await startCalibrated(
     {
-      base: untrainedFor(simulateRecording(ARRAY, 1, BIN_MS)),
+      base: untrainedFor(simulateRecording(TUNED_ARRAY, 1, BIN_MS)),
       seconds: SECONDS,
       method: 'scratch',
       autoPromote: true,
@@ -42,7 +35,9 @@ it('a paced session loses no bin and decodes none twice while its decoder is cal
           later(({ session }) => session.stop());
       },
     },
-    { source: { kind: 'simulated', config: { array: ARRAY, speed: SPEED, frameCount: LIMIT_S * 1000 } } },
+    {
+      source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: SPEED, frameCount: LIMIT_S * 1000 } },
+    },
   );
   const { run } = holder;
   const summary = await run.session.done;

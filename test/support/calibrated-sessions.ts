@@ -1,5 +1,6 @@
 /** Real sessions, short ones, whose decoder is calibrated while they run. */
 import { expect } from 'vitest';
+import type { SimulatedArrayOptions } from '../../src/acquisition/simulated/array-config.ts';
 import type { Adaptation } from '../../src/calibration/adaptive/adaptations.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { encodeModel } from '../../src/decoders/model-file.ts';
@@ -19,6 +20,13 @@ export const RECORDING = linearRecording({ binCount: 4500, channelCount: CHANNEL
 /** Knows nothing of the recording: any calibration is better. */
 export const BASE = untrainedFor(RECORDING);
 export const ORIGIN = { seed: 1, version: '0', baseName: 'base', baseSha256: '00' };
+
+/** For sessions in real time: so clearly tuned that a few seconds are enough. */
+export const TUNED_ARRAY: SimulatedArrayOptions = {
+  seed: 3,
+  channelCount: 32,
+  tuning: { directionDepth: 1, restRateMedianHz: 30, restRateMaxHz: 100 },
+};
 
 export interface CalibratedRun {
   calibration: LiveCalibration;
