@@ -1,4 +1,5 @@
 /** The calibration of a running session in a few words: where it stands, and what it has brought. */
+import { entryOf } from '../calibration/session/guardrails.ts';
 import type { FitStatus } from '../runtime/fit-progress.ts';
 import type { GenerationAccuracy } from '../runtime/generation-accuracy.ts';
 import type { LiveCalibrationAccount } from '../runtime/live-calibration-account.ts';
@@ -7,7 +8,7 @@ import { meanR2Text } from './metrics-text.ts';
 /** For one line of the live view. */
 export function calibrationText(account: LiveCalibrationAccount, binMs: number): string {
   const { states, collectedSeconds, seconds, fit, interim, accuracy } = account;
-  const { state, reason, code } = states[states.length - 1];
+  const { state, reason, code } = entryOf(states);
   const r2Text = (measured: GenerationAccuracy | undefined): string =>
     measured === undefined ? '-' : meanR2Text(measured, binMs);
   switch (state) {

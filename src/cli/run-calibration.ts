@@ -1,6 +1,7 @@
 /** `betz run --calibrate`: what is said while it goes on, and what it came to. */
 import { basename } from 'node:path';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
+import { entryOf } from '../calibration/session/guardrails.ts';
 import type { Transition } from '../calibration/session/guardrails.ts';
 import { writeModelBytes } from '../host/model-store.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -96,7 +97,7 @@ export function calibrationLines(
   candidateOut?: string,
 ): string[] {
   const { states, accuracy } = account;
-  const { state, reason, code, tip } = states[states.length - 1];
+  const { state, reason, code, tip } = entryOf(states);
   const proposal = states.find((transition) => transition.state === 'proposed');
   return [
     `calibrated ${state}: ${code === undefined ? '' : `${code} `}${reason}`,

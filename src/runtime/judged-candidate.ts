@@ -8,6 +8,7 @@ import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { modelHash } from '../host/model-store.ts';
+import type { LiveCalibrationAccount } from './live-calibration-account.ts';
 
 export interface JudgedCandidate {
   calibration: SessionCalibration;
@@ -28,4 +29,13 @@ export function judgeCandidate(
   const provenance = sessionProvenance(base, recording, calibration, origin);
   const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
   return { calibration, verdict, bytes, hash: modelHash(bytes) };
+}
+
+/** For the account of a calibration. */
+export function outcomeOf({
+  calibration,
+  verdict,
+}: JudgedCandidate): Pick<LiveCalibrationAccount, 'verdict' | 'method' | 'fitSeconds'> {
+  const { method, fitSeconds } = calibration.candidate;
+  return { verdict, method, fitSeconds };
 }

@@ -14,7 +14,7 @@ import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { expectCalibratable } from './calibratable-session.ts';
 import { FitProgressWatch } from './fit-progress.ts';
 import { AccuracyByGeneration } from './generation-accuracy.ts';
-import { judgeCandidate } from './judged-candidate.ts';
+import { judgeCandidate, outcomeOf } from './judged-candidate.ts';
 import type { JudgedCandidate } from './judged-candidate.ts';
 import { InterimDecoder } from './interim-decoder.ts';
 import { LiveBins } from './live-bins.ts';
@@ -77,13 +77,7 @@ export class LiveCalibration implements Sink {
       seconds: this.options.seconds,
       ...(this.state === 'fitting' && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
       ...(interim?.isInService === true ? { interim: interim.method } : {}),
-      ...(judged === undefined
-        ? {}
-        : {
-            verdict: judged.verdict,
-            method: judged.calibration.candidate.method,
-            fitSeconds: judged.calibration.candidate.fitSeconds,
-          }),
+      ...(judged === undefined ? {} : outcomeOf(judged)),
       isHandedOut,
       ...(promotedBin === undefined ? {} : { promotedBin }),
       accuracy: this.accuracy.read(),
@@ -177,10 +171,8 @@ export class LiveCalibration implements Sink {
       rails.advance('promoted', at, `in service from bin ${binIndex} on`);
     } else if (modelHash === interim?.judged.hash) {
       this.promotedBin ??= binIndex;
-      rails.note(
-        at,
-        `the decoder by ${interim.method} is in service from bin ${binIndex} on; the fit goes on`,
-      );
+      const meanwhile = this.state === 'fitting' ? '; the fit goes on' : '';
+      rails.note(at, `the decoder by ${interim.method} is in service from bin ${binIndex} on${meanwhile}`);
     }
   }
 

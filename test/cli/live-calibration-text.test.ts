@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { calibrationStage, calibrationText } from '../../src/cli/live-calibration-text.ts';
-import type { CalibrationState } from '../../src/calibration/session/guardrails.ts';
+import type { CalibrationState, Transition } from '../../src/calibration/session/guardrails.ts';
 import type { FitStatus } from '../../src/runtime/fit-progress.ts';
 import type { LiveCalibrationAccount } from '../../src/runtime/live-calibration-account.ts';
 
@@ -28,6 +28,19 @@ const fitting = (fit?: FitStatus): string =>
   calibrationText(account('fitting', fit === undefined ? {} : { fit }), BIN_MS);
 
 describe('a calibration in words', () => {
+  it('gives the reason of the state, not what was noted since', () => {
+    const [begun] = account('collecting').states;
+    const noted = (entered: Transition): string =>
+      calibrationText(
+        account('collecting', { states: [begun, entered, { ...entered, seconds: 70, reason: 'noted' }] }),
+        BIN_MS,
+      );
+    expect(noted({ state: 'cancelled', seconds: 60, reason: 'why' })).toBe('cancelled: why');
+    expect(noted({ state: 'failed', seconds: 60, reason: 'why', code: 'CAL_DIVERGED' })).toBe(
+      'failed: CAL_DIVERGED why',
+    );
+  });
+
   it('counts what is collected', () => {
     expect(calibrationText(account('collecting'), BIN_MS)).toBe('collecting, 12 of 60 s');
   });

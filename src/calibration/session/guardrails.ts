@@ -45,6 +45,12 @@ const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
   rolledBack: ['promoted'],
 };
 
+/** How the present state was entered: what was only noted since is left out. */
+export function entryOf(history: readonly Transition[]): Transition {
+  const { state } = history[history.length - 1];
+  return history[history.findLastIndex((each) => each.state !== state) + 1];
+}
+
 export class Guardrails {
   private readonly transitions: Transition[];
   private readonly onTransition: (transition: Transition) => void;
