@@ -51,6 +51,7 @@ export function driftRemedy(
   switch (calibration) {
     case 'collecting':
     case 'fitting':
+    case 'interim':
     case 'evaluating':
       return undefined;
     case 'proposed':

@@ -1,7 +1,6 @@
 /** `betz run --calibrate`: what is said while it goes on, and what it came to. */
 import { basename } from 'node:path';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
-import { entryOf } from '../calibration/session/guardrails.ts';
 import type { Transition } from '../calibration/session/guardrails.ts';
 import { writeModelBytes } from '../host/model-store.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -97,7 +96,7 @@ export function calibrationLines(
   candidateOut?: string,
 ): string[] {
   const { states, accuracy } = account;
-  const { state, reason, code, tip } = entryOf(states);
+  const { state, reason, code, tip } = states[states.length - 1];
   const proposal = states.find((transition) => transition.state === 'proposed');
   return [
     `calibrated ${state}: ${code === undefined ? '' : `${code} `}${reason}`,

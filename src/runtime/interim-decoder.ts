@@ -5,35 +5,44 @@ import type { Session } from './session.ts';
 
 export class InterimDecoder {
   readonly judged: JudgedCandidate;
-  /** Resolves when it has come into service, or was refused: then the fit goes on beside the decoder that stays. */
+  /** Resolves when it has come into service, or never will. */
   readonly settled: Promise<void>;
-  /** It came into service, and was not rolled back. */
-  isInService = false;
-  private isUnusable = false;
+  /** It was in service, and may still be. */
+  wasInService = false;
+  /** It was rolled back because its numbers were not finite. */
+  isUnusable = false;
+  private settle: () => void = () => undefined;
 
+  /** Asks for its promotion. A refusal is no error: the fit goes on beside the decoder that stays. */
   constructor(judged: JudgedCandidate, session: Pick<Session, 'promote'>) {
     this.judged = judged;
-    this.settled = session.promote(judged.bytes).then(
-      () => {
-        this.isInService = true;
-      },
-      () => undefined,
-    );
+    this.settled = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    session.promote(judged.bytes).catch(() => {
+      this.settle();
+    });
   }
 
   get method(): SessionMethod {
     return this.judged.calibration.candidate.method;
   }
 
-  takeRollback(reason: 'asked' | 'nonFinite'): void {
-    this.isInService = false;
-    this.isUnusable = reason !== 'asked';
+  /** The session's event, which comes in order with those of rollbacks, says that it is in service. */
+  takePromotion(): void {
+    this.wasInService = true;
+    this.settle();
   }
 
-  /** Why a candidate by that method need not be proposed: it is this one. */
-  whyNot(method: SessionMethod): string | undefined {
-    if (method !== this.method) return undefined;
-    if (this.isInService) return 'is the best that was found, and is in service already';
-    return this.isUnusable ? 'is the best that was found, but gave numbers that are not finite' : undefined;
+  /** Why a candidate by that method is not to be proposed: it is this one. */
+  whyNot(method: SessionMethod, isInService: boolean): string | undefined {
+    if (method !== this.method || !(this.isUnusable || isInService)) return undefined;
+    const why = this.isUnusable ? 'but gave numbers that are not finite' : 'and is in service already';
+    return `the decoder by ${method} is the best that was found, ${why}`;
+  }
+
+  /** No event comes any more. */
+  end(): void {
+    this.settle();
   }
 }

@@ -13,8 +13,6 @@ export interface LiveCalibrationAccount {
   seconds: number;
   /** While a candidate is fitted and judged. */
   fit?: FitStatus;
-  /** Of `auto`: what made the decoder that decodes until the better one is there, or for good. */
-  interim?: SessionMethod;
   /** A candidate has been proposed or put into service, and its model file given to `onProposal`. */
   isHandedOut: boolean;
   /** Absent until a candidate was judged. */

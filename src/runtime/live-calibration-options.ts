@@ -12,7 +12,7 @@ export interface LiveCalibrationOptions {
   method: SessionMethod;
   /** For the provenance of the candidate, with the seed of the fit. */
   origin: SessionOrigin;
-  /** Promote a candidate that is proposed without asking, unless a rollback was asked for before: that was a person's choice. */
+  /** Promote a candidate that is proposed, and before it the quick one of `auto`, without asking, unless a rollback was asked for before: that was a person's choice. */
   autoPromote?: boolean;
   onTransition?: (transition: Transition) => void;
   /** Given the model file of a candidate when it is proposed, or of an interim one that was not followed by a better one. What it throws is kept in `proposalError`. */

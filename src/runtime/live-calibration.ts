@@ -7,7 +7,6 @@ import type { SessionCalibration } from '../calibration/session/session-task.ts'
 import { Guardrails } from '../calibration/session/guardrails.ts';
 import type { CalibrationState } from '../calibration/session/guardrails.ts';
 import { isForUse } from '../calibration/session/report-verdict.ts';
-import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
@@ -20,6 +19,7 @@ import { InterimDecoder } from './interim-decoder.ts';
 import { LiveBins } from './live-bins.ts';
 import type { LiveCalibrationOptions } from './live-calibration-options.ts';
 import type { LiveCalibrationAccount } from './live-calibration-account.ts';
+import { ServiceRecord } from './service-record.ts';
 import type { Session } from './session.ts';
 import { SessionFit } from './session-fit.ts';
 import type { BinRecord, SessionDescription, SessionEvent, Sink, TimedEvent } from './sink.ts';
@@ -45,13 +45,14 @@ export class LiveCalibration implements Sink {
   /** For the account: the last one. */
   private judged: JudgedCandidate | undefined;
   private interim: InterimDecoder | undefined;
-  private isHandedOut = false;
-  /** Once it is judged; gone when it turned out to be unusable. */
+  private readonly service = new ServiceRecord();
+  private handedOut: JudgedCandidate | undefined;
+  private isFitOver = false;
+  /** Proposed, or was in service; gone when it turned out to be unusable. */
   private candidate: JudgedCandidate | undefined;
   /** It was asked for, and has neither come into service nor been refused. */
   private isPromotionAsked = false;
   private wasRollbackAsked = false;
-  private promotedBin: number | undefined;
 
   constructor(options: LiveCalibrationOptions) {
     const { base, seconds, onTransition } = options;
@@ -70,15 +71,15 @@ export class LiveCalibration implements Sink {
   }
 
   account(): LiveCalibrationAccount {
-    const { judged, interim, promotedBin, fitWatch, isHandedOut } = this;
+    const { judged, fitWatch } = this;
+    const promotedBin = judged === undefined ? undefined : this.service.firstBin(judged);
     return {
       states: [...this.rails.history],
       collectedSeconds: this.bins.seconds,
       seconds: this.options.seconds,
-      ...(this.state === 'fitting' && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
-      ...(interim?.isInService === true ? { interim: interim.method } : {}),
+      ...(this.isFitting && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
       ...(judged === undefined ? {} : outcomeOf(judged)),
-      isHandedOut,
+      isHandedOut: this.handedOut !== undefined,
       ...(promotedBin === undefined ? {} : { promotedBin }),
       accuracy: this.accuracy.read(),
     };
@@ -99,11 +100,13 @@ export class LiveCalibration implements Sink {
     if (!this.isCancellable) return;
     this.rails.advance('cancelled', this.seconds, reason);
     this.fit?.cancel();
+    if (this.isFitOver) this.settleInterim();
   }
 
   /** Whether `promote` has something to promote. */
   get isPromotable(): boolean {
-    return this.candidate !== undefined && this.rails.allows('promoted') && !this.isPromotionAsked;
+    const isWaiting = this.state === 'proposed' || this.state === 'rolledBack';
+    return this.candidate !== undefined && isWaiting && !this.isPromotionAsked;
   }
 
   /**
@@ -155,39 +158,47 @@ export class LiveCalibration implements Sink {
   }
 
   async close(): Promise<void> {
+    this.interim?.end();
     if (this.state === 'collecting')
       this.cancel(`the session ended with ${this.bins.seconds} of ${this.options.seconds} s`);
     else if (this.state !== 'proposed') this.cancel('the session ended first');
     await this.ending;
+    // A rollback may have brought it back: what was saved of the session belongs to it.
+    const { now } = this.service;
+    if (now !== undefined && now !== this.handedOut) this.handOut(now);
+  }
+
+  private get isFitting(): boolean {
+    return this.state === 'fitting' || this.state === 'interim';
   }
 
   private takePromotion({ modelHash, binIndex }: EventOf<'promoted'>): void {
     const { candidate, interim, rails } = this;
-    const at = this.atBin(binIndex);
-    if (modelHash === candidate?.hash) {
+    const promoted = [candidate, interim?.judged].find((each) => each?.hash === modelHash);
+    this.service.promoted(promoted, binIndex);
+    const reason = `in service from bin ${binIndex} on`;
+    if (promoted === undefined) return;
+    if (promoted === candidate) {
       this.isPromotionAsked = false;
-      if (!rails.allows('promoted')) return;
-      this.promotedBin ??= binIndex;
-      rails.advance('promoted', at, `in service from bin ${binIndex} on`);
-    } else if (modelHash === interim?.judged.hash) {
-      this.promotedBin ??= binIndex;
-      const meanwhile = this.state === 'fitting' ? '; the fit goes on' : '';
-      rails.note(at, `the decoder by ${interim.method} is in service from bin ${binIndex} on${meanwhile}`);
+      if (rails.allows('promoted')) rails.advance('promoted', this.atBin(binIndex), reason);
+    } else {
+      interim?.takePromotion();
+      if (rails.allows('interim'))
+        rails.advance('interim', this.atBin(binIndex), `by ${interim?.method}, ${reason}; the fit goes on`);
     }
   }
 
   private takeRollback({ reason, binIndex }: EventOf<'rolledBack'>): void {
     const { interim, rails } = this;
+    const gone = this.service.rolledBack();
     if (reason === 'asked') this.wasRollbackAsked = true;
+    else if (interim !== undefined && gone === interim.judged) interim.isUnusable = true;
     const why = reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
     const text = `from bin ${binIndex} on the decoder before is in service again: ${why}`;
-    if (rails.allows('rolledBack')) {
-      if (reason !== 'asked') this.candidate = undefined;
-      rails.advance('rolledBack', this.atBin(binIndex), text);
-    } else if (interim?.isInService === true) {
-      interim.takeRollback(reason);
-      rails.note(this.atBin(binIndex), text);
-    }
+    if (this.state === 'interim') rails.advance('fitting', this.atBin(binIndex), text);
+    if (this.state !== 'promoted') return;
+    if (reason !== 'asked') this.candidate = undefined;
+    rails.advance('rolledBack', this.atBin(binIndex), text);
   }
 
   private atBin(binIndex: number): number {
@@ -209,28 +220,41 @@ export class LiveCalibration implements Sink {
             watch.take(progress);
           },
           onInterim: (interim) => {
-            try {
-              this.useMeanwhile(recording, interim);
-            } catch {
-              return; // what ails it is found again when the last candidate is judged
-            }
+            this.useMeanwhile(recording, interim);
           },
           ...(fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl }),
         },
       );
       const calibration = await this.fit.done;
       await this.interim?.settled;
-      if (this.state !== 'fitting') return; // cancelled
-      this.evaluate(recording, calibration);
+      if (this.isFitting) this.evaluate(recording, calibration); // or it was cancelled
     } catch (error) {
       if (!this.rails.allows('failed')) return;
       const { code, tip } =
         error instanceof BetzError ? error : { code: 'CAL_FIT_WORKER_DIED' as const, tip: undefined };
       this.rails.fail(code, this.seconds, error instanceof Error ? error.message : String(error), tip);
     } finally {
-      // Whatever became of the better one, what decodes is handed out.
-      if (this.interim?.isInService === true && !this.isHandedOut) this.handOut(this.interim.judged);
+      await this.interim?.settled;
+      this.isFitOver = true;
+      this.settleInterim();
     }
+  }
+
+  /** What was to follow the interim decoder does not: it stays in service, or can be put back. */
+  private settleInterim(): void {
+    const { interim, rails } = this;
+    if (interim?.wasInService !== true || interim.isUnusable) return;
+    if (!['rejected', 'cancelled', 'failed'].includes(this.state)) return;
+    const { code = '', reason } = rails.history[rails.history.length - 1];
+    const isInService = this.service.now === interim.judged;
+    this.judged = interim.judged;
+    this.candidate = interim.judged;
+    rails.advance(
+      isInService ? 'promoted' : 'rolledBack',
+      this.seconds,
+      `${`${code} ${reason}`.trim()}; the decoder by ${interim.method} ${isInService ? 'stays in service' : 'can be put back'}`,
+    );
+    if (isInService) this.handOut(interim.judged);
   }
 
   /**
@@ -240,48 +264,44 @@ export class LiveCalibration implements Sink {
   private useMeanwhile(recording: BinnedRecording, fitted: SessionCalibration): void {
     const { session, isPaced, wasRollbackAsked, options } = this;
     if (options.autoPromote !== true || !isPaced || wasRollbackAsked) return;
-    if (session === undefined || this.state !== 'fitting') return;
-    const judged = this.judge(recording, fitted);
-    if (!isForUse(judged.verdict)) return;
-    this.judged = judged;
-    this.interim = new InterimDecoder(judged, session);
+    if (session === undefined || !this.isFitting) return;
+    try {
+      const judged = this.judge(recording, fitted);
+      if (!isForUse(judged.verdict)) return;
+      this.judged = judged;
+      this.interim = new InterimDecoder(judged, session);
+    } catch {
+      return; // one that cannot be written is none; the fit goes on
+    }
   }
 
   private evaluate(recording: BinnedRecording, fitted: SessionCalibration): void {
     const { method, fitSeconds } = fitted.candidate;
     this.rails.advance('evaluating', this.seconds, `fitted by ${method} in ${fitSeconds.toFixed(1)} s`);
-    const why = this.interim?.whyNot(method);
+    const { interim } = this;
+    const why = interim?.whyNot(method, this.service.now === interim.judged);
     if (why !== undefined) {
-      this.rails.advance('rejected', this.seconds, `the decoder by ${method} ${why}`);
+      this.rails.advance('rejected', this.seconds, why);
       return;
     }
     const judged = this.judge(recording, fitted);
     this.judged = judged;
-    this.candidate = judged;
     this.rails.decide(judged.verdict, this.seconds);
     if (this.state !== 'proposed') return;
+    this.candidate = judged;
     this.handOut(judged);
     if (this.options.autoPromote !== true || this.wasRollbackAsked) return;
     this.promote().catch(() => undefined); // what is refused is a state by then
   }
 
-  /** Beside the decoder in service as it did decode here: it may have adapted, which the model file does not tell. */
   private judge(recording: BinnedRecording, fitted: SessionCalibration): JudgedCandidate {
-    const { base, origin } = this.options;
-    const { interim, bins } = this;
-    if (interim?.isInService !== true) {
-      const inService = scoreBlocks(recording, bins.outputs(), fitted.blocks.heldOut);
-      return judgeCandidate(base, recording, { ...fitted, inService }, origin);
-    }
-    const { hash, calibration } = interim.judged;
-    const replaced = { ...origin, baseName: `by ${interim.method}, in this session`, baseSha256: hash };
-    return judgeCandidate(base, recording, { ...fitted, inService: calibration.candidate.scores }, replaced);
+    return judgeCandidate(recording, fitted, this.bins.outputs(), this.service.now, this.options);
   }
 
-  private handOut({ bytes }: JudgedCandidate): void {
-    this.isHandedOut = true;
+  private handOut(judged: JudgedCandidate): void {
+    this.handedOut = judged;
     try {
-      this.options.onProposal?.(bytes);
+      this.options.onProposal?.(judged.bytes);
     } catch (error) {
       this.proposalError = error instanceof Error ? error : new Error(String(error));
     }
@@ -291,7 +311,11 @@ export class LiveCalibration implements Sink {
   private takeRefusal(error: unknown): void {
     const code = error instanceof BetzError ? error.code : undefined;
     if (code === 'IPC_SWAP_PENDING' || !this.rails.allows('rejected')) return;
-    if (code === 'IPC_SESSION_ENDED') this.cancel('the session ended first');
-    else this.rails.advance('rejected', this.seconds, error instanceof Error ? error.message : String(error));
+    if (code === 'IPC_SESSION_ENDED') {
+      this.cancel('the session ended first');
+      return;
+    }
+    this.rails.advance('rejected', this.seconds, error instanceof Error ? error.message : String(error));
+    this.settleInterim();
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { calibrationStage, calibrationText } from '../../src/cli/live-calibration-text.ts';
-import type { CalibrationState, Transition } from '../../src/calibration/session/guardrails.ts';
+import type { CalibrationState } from '../../src/calibration/session/guardrails.ts';
 import type { FitStatus } from '../../src/runtime/fit-progress.ts';
 import type { LiveCalibrationAccount } from '../../src/runtime/live-calibration-account.ts';
 
@@ -28,19 +28,6 @@ const fitting = (fit?: FitStatus): string =>
   calibrationText(account('fitting', fit === undefined ? {} : { fit }), BIN_MS);
 
 describe('a calibration in words', () => {
-  it('gives the reason of the state, not what was noted since', () => {
-    const [begun] = account('collecting').states;
-    const noted = (entered: Transition): string =>
-      calibrationText(
-        account('collecting', { states: [begun, entered, { ...entered, seconds: 70, reason: 'noted' }] }),
-        BIN_MS,
-      );
-    expect(noted({ state: 'cancelled', seconds: 60, reason: 'why' })).toBe('cancelled: why');
-    expect(noted({ state: 'failed', seconds: 60, reason: 'why', code: 'CAL_DIVERGED' })).toBe(
-      'failed: CAL_DIVERGED why',
-    );
-  });
-
   it('counts what is collected', () => {
     expect(calibrationText(account('collecting'), BIN_MS)).toBe('collecting, 12 of 60 s');
   });
@@ -48,7 +35,7 @@ describe('a calibration in words', () => {
   it('says how far a fit is, as far as that is known', () => {
     expect(fitting()).toBe('fitting');
     expect(fitting({ elapsedS: 3.9 })).toBe('fitting, 3 s so far');
-    expect(calibrationText(account('fitting', { interim: 'readout' }), BIN_MS)).toBe(
+    expect(calibrationText(account('interim', { method: 'readout' }), BIN_MS)).toBe(
       'fitting; readout in service',
     );
     const training = { method: 'ends', share: 0.439 } as const;
@@ -61,15 +48,15 @@ describe('a calibration in words', () => {
     );
   });
 
-  it('compares the new decoder with the one before it, each over its own bins, and not over a few', () => {
+  it('compares the new decoder with the one that the session began with, each over its own bins, and not over a few', () => {
     const before = accuracyOf(0, 4000, 0.2);
     const textOf = (...accuracy: LiveCalibrationAccount['accuracy']): string =>
       calibrationText(account('promoted', { accuracy }), BIN_MS);
     expect(textOf(before, accuracyOf(1, 500, 0.8))).toBe(
-      'new decoder in service, R2 0.850 (before it 0.250)',
+      'new decoder in service, R2 0.850 (the first one 0.250)',
     );
-    expect(textOf(before, accuracyOf(1, 499, 0.8))).toBe('new decoder in service, R2 - (before it 0.250)');
-    expect(textOf(before), 'no bin of it yet').toBe('new decoder in service, R2 - (before it 0.250)');
+    expect(textOf(before, accuracyOf(1, 499, 0.8))).toBe('new decoder in service, R2 - (the first one 0.250)');
+    expect(textOf(before), 'no bin of it yet').toBe('new decoder in service, R2 - (the first one 0.250)');
     expect(textOf(before, accuracyOf(1, 900, 0.1), accuracyOf(2, 900, 0.8)), 'promoted again').toContain(
       'R2 0.850',
     );

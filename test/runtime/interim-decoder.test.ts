@@ -6,6 +6,7 @@ import { compiledUrl } from '../../src/host/compiled.ts';
 import { modelHash } from '../../src/host/model-store.ts';
 import { InterimDecoder } from '../../src/runtime/interim-decoder.ts';
 import type { JudgedCandidate } from '../../src/runtime/judged-candidate.ts';
+import { ServiceRecord } from '../../src/runtime/service-record.ts';
 import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
 import { generationsOf, startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
@@ -56,129 +57,183 @@ async function follow(
 
 const stopSoon = ({ session }: CalibratedRun): void => void setTimeout(() => void session.stop(), 200);
 
+const stopAtEnd = (run: CalibratedRun, _: string, state: string): void => {
+  if (state === 'promoted') stopSoon(run);
+};
+
 /** Hashes in the order in which decoders came into service. */
 const promotedHashes = ({ sink }: CalibratedRun): string[] =>
   sink.events.flatMap(({ event }) => (event.kind === 'promoted' ? [event.modelHash] : []));
 
+/** The readout again, by another name, and as good. */
+const SAME = `send({ ...interim, candidate: { ...interim.candidate, method: 'ends' } });`;
+/** The same with the best figures that there are. */
+const BETTER = `
+  const { metrics, blockR2 } = interim.candidate.scores;
+  const scores = { ...interim.candidate.scores, metrics: { ...metrics, r2Mean: 1 }, blockR2: blockR2.map(() => 1) };
+  send({ ...interim, candidate: { ...interim.candidate, method: 'ends', scores } });`;
+const DIES = 'process.exit(1);';
+
 describe('auto in a session', () => {
-  it('has its readout in service while it still fits, and follows it with what is better than that', async () => {
-    const { run, reasons, given } = await follow({}, (session, _, state) => {
-      if (state === 'rejected' || state === 'promoted') stopSoon(session);
-    });
-    const states = statesOf(run);
-    expect(states.slice(0, 4)).toEqual(['collecting', 'fitting', 'fitting', 'evaluating']);
-    expect(reasons[1]).toMatch(/by readout is in service from bin \d+ on; the fit goes on/);
-    const { promotedBin, interim, accuracy } = run.calibration.account();
-    expect(interim).toBe('readout');
-    expect(promotedBin).toBe(generationsOf(run).indexOf(1));
-    expect(accuracy[1].binCount).toBeGreaterThan(0);
-    expect(given).toHaveLength(1);
+  it('has its readout in service while it still fits, and ends with one in service', async () => {
+    const { run, reasons, given } = await follow({}, stopAtEnd);
+    expect(statesOf(run).slice(0, 4)).toEqual(['collecting', 'fitting', 'interim', 'evaluating']);
+    expect(statesOf(run).at(-1)).toBe('promoted');
+    expect(reasons[1]).toMatch(/^by readout, in service from bin \d+ on; the fit goes on$/);
     const hashes = promotedHashes(run);
-    expect(modelHash(given[0])).toBe(hashes.at(-1));
-    expect(run.calibration.modelOf(hashes[0])).toBeDefined();
-    const { provenance } = decodeModel(given[0]);
-    if (hashes.length === 1) expect(provenance).toMatchObject({ method: 'readout', replaces: 'base' });
-    else
-      expect(provenance).toMatchObject({
-        ...{ method: 'ends', replaces: 'by readout, in this session', replacesSha256: hashes[0] },
-      });
+    const { promotedBin, accuracy } = run.calibration.account();
+    expect(promotedBin, 'of the last').toBe(generationsOf(run).indexOf(hashes.length));
+    expect(accuracy).toHaveLength(hashes.length + 1);
+    expect(given.map(modelHash)).toEqual([hashes.at(-1)]);
+    for (const hash of hashes) expect(run.calibration.modelOf(hash)).toBeDefined();
   }, 90_000); // the fit comes after everybody else on the machine
+
+  it('follows it with what is better, which is judged beside it and replaces it', async () => {
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(BETTER) }, stopAtEnd);
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'evaluating', 'proposed', 'promoted']);
+    const [readout, ends] = promotedHashes(run);
+    expect(given.map(modelHash)).toEqual([ends]);
+    expect(decodeModel(given[0]).provenance).toMatchObject({
+      ...{ method: 'ends', replaces: 'by readout, in this session', replacesSha256: readout },
+    });
+    expect(run.calibration.account()).toMatchObject({
+      ...{ method: 'ends', promotedBin: generationsOf(run).indexOf(2), isHandedOut: true },
+    });
+  });
 
   it('leaves it there, and gives it out, when nothing better was found', async () => {
     const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker('send(interim);') }, stopAtEnd);
-    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'fitting', 'evaluating', 'rejected']);
-    expect(reasons.at(-1)).toContain('is in service already');
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'evaluating', 'rejected', 'promoted']);
+    expect(reasons.at(-2)).toContain('is in service already');
+    expect(reasons.at(-1)).toContain('the decoder by readout stays in service');
+    expect(given.map(modelHash)).toEqual(promotedHashes(run));
+    expect(decodeModel(given[0]).provenance).toMatchObject({ method: 'readout', replaces: 'base' });
+    expect(generationsOf(run).at(-1)).toBe(1);
+  });
+
+  it('takes nothing that is no better than it', async () => {
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(SAME) }, stopAtEnd);
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'evaluating', 'rejected', 'promoted']);
+    expect(reasons.at(-2)).toMatch(/^Keep the decoder in service: .* level with/);
+    expect(promotedHashes(run)).toHaveLength(1);
+    expect(given.map(modelHash)).toEqual(promotedHashes(run));
+    expect(run.calibration.account()).toMatchObject({
+      ...{ method: 'readout', promotedBin: generationsOf(run).indexOf(1) },
+    });
+  });
+
+  it('gives it out when the fit of the better one is cancelled', async () => {
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker('for (;;);') }, (one, reason, state) => {
+      if (state === 'interim') one.calibration.cancel('asked for');
+      stopAtEnd(one, reason, state);
+    });
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'cancelled', 'promoted']);
+    expect(given.map(modelHash)).toEqual(promotedHashes(run));
+  });
+
+  it.each([500, 0])('gives it out when the fit dies %d ms after it was ready', async (pauseMs) => {
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(DIES, pauseMs) }, stopAtEnd);
+    expect(statesOf(run).slice(-2)).toEqual(['failed', 'promoted']);
+    expect(reasons.at(-1)).toMatch(/^CAL_FIT_WORKER_DIED .*; the decoder by readout stays in service$/);
     expect(given.map(modelHash)).toEqual(promotedHashes(run));
     expect(generationsOf(run).at(-1)).toBe(1);
-    expect(run.calibration.account()).toMatchObject({ method: 'readout', verdict: { knownSeconds: 0 } });
-  });
-
-  it('judges what follows beside it: no better than it, it is not taken', async () => {
-    const same = `send({ ...interim, candidate: { ...interim.candidate, method: 'ends' } });`;
-    const { run, given } = await follow({ fitWorkerUrl: fitWorker(same) }, stopAtEnd);
-    expect(statesOf(run).at(-1)).toBe('rejected');
-    expect(run.calibration.account()).toMatchObject({
-      method: 'ends',
-      verdict: { decision: 'keep', gain: 0 },
-    });
-    expect(given.map(modelHash)).toEqual(promotedHashes(run));
-    expect(promotedHashes(run)).toHaveLength(1);
-  });
-
-  it('gives it out when the fit of the better one is cancelled, or fails', async () => {
-    const { run, given } = await follow(
-      { fitWorkerUrl: fitWorker('for (;;);') },
-      (session, reason, state) => {
-        if (reason.includes('in service')) session.calibration.cancel('asked for');
-        stopAtEnd(session, reason, state);
-      },
-    );
-    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'fitting', 'cancelled']);
-    expect(given.map(modelHash)).toEqual(promotedHashes(run));
-    const failed = await follow({ fitWorkerUrl: fitWorker('process.exit(1);') }, stopAtEnd);
-    expect(statesOf(failed.run).at(-1)).toBe('failed');
-    expect(failed.given.map(modelHash)).toEqual(promotedHashes(failed.run));
-    expect(generationsOf(failed.run).at(-1)).toBe(1);
   });
 
   it('is not over the choice of a person who goes back meanwhile', async () => {
-    const same = `send({ ...interim, candidate: { ...interim.candidate, method: 'ends' } });`;
-    const { run, reasons, given } = await follow(
-      { fitWorkerUrl: fitWorker(same) },
-      (session, reason, state) => {
-        if (reason.includes('in service from')) void session.session.rollback();
-        if (state === 'proposed') stopSoon(session);
-      },
-    );
-    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'fitting', 'fitting', 'evaluating', 'proposed']);
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(SAME) }, (one, _, state) => {
+      if (state === 'interim') void one.session.rollback();
+      if (state === 'proposed') stopSoon(one);
+    });
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'evaluating', 'proposed']);
     expect(reasons[2]).toContain('the decoder before is in service again: asked for');
     expect(generationsOf(run).at(-1)).toBe(0);
     expect(given).toHaveLength(1);
     expect(decodeModel(given[0]).provenance).toMatchObject({ method: 'ends', replaces: 'base' });
   });
 
-  it('comes into service for nobody who decides himself', async () => {
-    const options = { autoPromote: false, fitWorkerUrl: fitWorker('send(interim);') };
-    const { run } = await follow(options, (session, _, state) => {
-      if (state === 'proposed') stopSoon(session);
+  it('can be put back by a person who had taken it out, when nothing followed it', async () => {
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, (one, _, state) => {
+      if (state === 'interim') void one.session.rollback();
+      if (state === 'rolledBack') void one.calibration.promote();
+      if (state === 'promoted') stopSoon(one);
     });
-    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'failed', 'rolledBack', 'promoted']);
+    expect(generationsOf(run).at(-1)).toBe(2);
+    expect(given.map(modelHash)).toEqual([promotedHashes(run).at(-1)]);
+  });
+
+  it('is what is given out last, when a rollback brings it back after its better', async () => {
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(BETTER) }, (one, _, state) => {
+      if (state === 'promoted') void one.session.rollback();
+      if (state === 'rolledBack') stopSoon(one);
+    });
+    expect(statesOf(run).at(-1)).toBe('rolledBack');
+    const [readout, ends] = promotedHashes(run);
+    expect(given.map(modelHash)).toEqual([ends, readout]);
+  });
+
+  it.each<[string, string, Partial<LiveCalibrationOptions>]>([
+    ['a person decides', '', { autoPromote: false }],
+    ['it is no better', 'interim.candidate.scores = interim.inService;', {}],
+  ])('does not come into service when %s', async (_, first, options) => {
+    const { run } = await follow(
+      { fitWorkerUrl: fitWorker(SAME, 500, first), ...options },
+      (one, __, state) => {
+        if (state === 'proposed' || state === 'rejected') stopSoon(one);
+      },
+    );
+    expect(statesOf(run)).not.toContain('interim');
     expect(promotedHashes(run)).toEqual([]);
   });
 });
 
 describe('InterimDecoder', () => {
   const judged = { bytes: new Uint8Array(1), calibration: { candidate: { method: 'readout' } } };
+  const pending = (): Promise<never> => new Promise(() => undefined);
   const made = (promote: () => Promise<never>): InterimDecoder =>
     new InterimDecoder(judged as unknown as JudgedCandidate, { promote });
 
-  it('says why a candidate by its own method need not be proposed', async () => {
-    const decoder = made(() => Promise.resolve() as Promise<never>);
-    expect(decoder.whyNot('readout')).toBeUndefined();
-    await decoder.settled;
-    expect(decoder.whyNot('readout')).toContain('in service already');
-    expect(decoder.whyNot('ends')).toBeUndefined();
-    decoder.takeRollback('asked');
-    expect(decoder).toMatchObject({ isInService: false });
-    expect(decoder.whyNot('readout'), 'a person may want it back').toBeUndefined();
-    decoder.takeRollback('nonFinite');
-    expect(decoder.whyNot('readout')).toContain('not finite');
+  it('is no candidate again while it is in service, nor once it gave numbers that are not finite', () => {
+    const decoder = made(pending);
+    expect(decoder.whyNot('readout', false), 'a person took it out, and may want it back').toBeUndefined();
+    expect(decoder.whyNot('readout', true)).toContain('in service already');
+    expect(decoder.whyNot('ends', true)).toBeUndefined();
+    decoder.isUnusable = true;
+    expect(decoder.whyNot('readout', false)).toContain('not finite');
   });
 
-  it('is not in service where the session refuses it', async () => {
-    const decoder = made(() => Promise.reject(new Error('refused')));
+  it.each<[string, () => Promise<never>, 'takePromotion' | 'end' | undefined, boolean]>([
+    ['refused', () => Promise.reject(new Error('refused')), undefined, false],
+    ['in service', pending, 'takePromotion', true],
+    ['left over at the end', pending, 'end', false],
+  ])('is settled when it is %s', async (_, promote, happens, wasInService) => {
+    const decoder = made(promote);
+    if (happens !== undefined) decoder[happens]();
     await decoder.settled;
-    expect(decoder.isInService).toBe(false);
-    expect(decoder.whyNot('readout')).toBeUndefined();
+    expect(decoder.wasInService).toBe(wasInService);
   });
 });
 
-function stopAtEnd(run: CalibratedRun, _: string, state: string): void {
-  if (['rejected', 'cancelled', 'failed', 'promoted'].includes(state)) stopSoon(run);
-}
+describe('ServiceRecord', () => {
+  const [one, two] = [{}, {}] as JudgedCandidate[];
 
-/** The readout of our own fit first, and half a second later what `then` does with it. */
-function fitWorker(then: string): URL {
+  it('knows what is in service, what would be after a rollback, and since when', () => {
+    const record = new ServiceRecord();
+    expect([record.now, record.rolledBack()]).toEqual([undefined, undefined]);
+    record.promoted(one, 10);
+    record.promoted(two, 20);
+    expect(record.now).toBe(two);
+    expect(record.rolledBack()).toBe(two);
+    expect(record.now).toBe(one);
+    expect(record.rolledBack(), 'only one is kept').toBe(one);
+    expect(record.now).toBeUndefined();
+    record.promoted(one, 30);
+    expect([record.firstBin(one), record.firstBin(two)]).toEqual([10, 20]);
+  });
+});
+
+/** The readout of our own fit first, and a while later what `then` does with it. @param first what is done to it before it is told of */
+function fitWorker(then: string, pauseMs = 500, first = ''): URL {
   return workerScript(`
     import { workerData } from 'node:worker_threads';
     import { calibrateSession } from ${JSON.stringify(compiledUrl('calibration/session/calibrate-session.js').href)};
@@ -189,9 +244,10 @@ function fitWorker(then: string): URL {
       const { base, recording, options } = workerData;
       const quick = { ...options, method: 'readout' };
       const interim = await calibrateSession(base, recording, quick, createCalibrationHost(1));
-      port.post({ kind: 'interim', calibration: interim });
-      await new Promise((resolve) => setTimeout(resolve, 500));
       const send = (calibration) => port.post({ kind: 'done', calibration });
+      ${first}
+      port.post({ kind: 'interim', calibration: interim });
+      await new Promise((resolve) => setTimeout(resolve, ${pauseMs}));
       ${then}
     });
   `);

@@ -1,6 +1,6 @@
 /**
  * What may follow what while a decoder is calibrated to a running session, so that nothing gets into service that was not
- * collected for, fitted, judged and proposed. Every step is kept with its reason, in words for the person who decides.
+ * collected for, fitted and judged. Every step is kept with its reason, in words for the person who decides.
  */
 import { assert } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
@@ -10,6 +10,7 @@ import type { Verdict } from './report-verdict.ts';
 export const CALIBRATION_STATES = [
   'collecting',
   'fitting',
+  'interim',
   'evaluating',
   'proposed',
   'promoted',
@@ -33,23 +34,20 @@ export interface Transition {
 
 const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
   collecting: ['fitting', 'cancelled', 'failed'],
-  fitting: ['evaluating', 'cancelled', 'failed'],
+  fitting: ['interim', 'evaluating', 'cancelled', 'failed'],
+  // A quick candidate decodes while the fit goes on, until it is rolled back.
+  interim: ['fitting', 'evaluating', 'cancelled', 'failed'],
   evaluating: ['proposed', 'rejected', 'cancelled', 'failed'],
   // A proposal is rejected by the person, or by the session that cannot take the candidate.
   proposed: ['promoted', 'rejected', 'cancelled'],
   promoted: ['rolledBack'],
-  rejected: [],
-  cancelled: [],
-  failed: [],
+  // The quick candidate outlives what was to follow it: it stays in service, or may be put back.
+  rejected: ['promoted', 'rolledBack'],
+  cancelled: ['promoted', 'rolledBack'],
+  failed: ['promoted', 'rolledBack'],
   // Whoever asked for the decoder before may want the other one back.
   rolledBack: ['promoted'],
 };
-
-/** How the present state was entered: what was only noted since is left out. */
-export function entryOf(history: readonly Transition[]): Transition {
-  const { state } = history[history.length - 1];
-  return history[history.findLastIndex((each) => each.state !== state) + 1];
-}
 
 export class Guardrails {
   private readonly transitions: Transition[];
@@ -83,12 +81,6 @@ export class Guardrails {
     this.enter({ state: 'failed', seconds, reason, code, ...(tip === undefined ? {} : { tip }) });
   }
 
-  /** What happened in the present state, without leaving it. */
-  note(seconds: number, reason: string): void {
-    const { history } = this;
-    this.push({ ...history[history.length - 1], seconds, reason });
-  }
-
   /** The candidate goes to whoever decides, or nowhere. */
   decide(verdict: Verdict, seconds: number): void {
     this.advance(isForUse(verdict) ? 'proposed' : 'rejected', seconds, verdict.sentence);
@@ -96,10 +88,6 @@ export class Guardrails {
 
   private enter(transition: Transition): void {
     assert(this.allows(transition.state), `a calibration goes from ${this.state} to ${transition.state}`);
-    this.push(transition);
-  }
-
-  private push(transition: Transition): void {
     this.transitions.push(transition);
     this.onTransition(transition);
   }

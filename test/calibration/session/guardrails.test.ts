@@ -8,10 +8,14 @@ import type { BlockScores } from '../../../src/calibration/session/session-score
 /** One line per state; everything else is illegal. */
 const LEGAL = [
   'collecting -> fitting cancelled failed',
-  'fitting -> evaluating cancelled failed',
+  'fitting -> interim evaluating cancelled failed',
+  'interim -> fitting evaluating cancelled failed',
   'evaluating -> proposed rejected cancelled failed',
   'proposed -> promoted rejected cancelled',
   'promoted -> rolledBack',
+  'rejected -> promoted rolledBack',
+  'cancelled -> promoted rolledBack',
+  'failed -> promoted rolledBack',
   'rolledBack -> promoted',
 ];
 
@@ -19,6 +23,7 @@ const LEGAL = [
 const WAY: Record<CalibrationState, CalibrationState[]> = {
   collecting: [],
   fitting: ['fitting'],
+  interim: ['fitting', 'interim'],
   evaluating: ['fitting', 'evaluating'],
   proposed: ['fitting', 'evaluating', 'proposed'],
   promoted: ['fitting', 'evaluating', 'proposed', 'promoted'],
