@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { crc32 } from '../core/crc32.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
+import { SESSION_S_MIN } from './session/held-out-blocks.ts';
 
 export interface LearnedData {
   name: string;
@@ -15,8 +16,6 @@ export interface LearnedData {
   binCount: number;
 }
 
-/** The least that a session can be calibrated on. */
-const HEAD_S = 8;
 /** Fewer tell too little: the recording is then taken for a new one. */
 const SPIKES_MIN = 50;
 
@@ -52,7 +51,7 @@ export function learnedBinCount(model: Model, recording: BinnedRecording): numbe
 }
 
 function fingerprintOf({ features, channels, binMs }: BinnedRecording): string | undefined {
-  const head = features.slice(0, Math.round((HEAD_S * 1000) / binMs) * channels.length);
+  const head = features.slice(0, Math.round((SESSION_S_MIN * 1000) / binMs) * channels.length);
   if (head.reduce((sum, count) => sum + count, 0) < SPIKES_MIN) return undefined;
   return crc32(new Uint8Array(head.buffer)).toString(16).padStart(8, '0');
 }

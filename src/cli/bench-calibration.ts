@@ -13,6 +13,7 @@ import { createCalibrationHost } from '../host/calibration-host.ts';
 import { tableLines } from './bench-text.ts';
 import { openBinnedRecording } from './open-data.ts';
 import {
+  LAG_HELP,
   namesParser,
   parseCount,
   parseMilliseconds,
@@ -58,11 +59,7 @@ export function benchCalibrationCommand(): Command {
       'a recording instead of the simulated array: 60 % before, 20 % session, 20 % test',
     )
     .option('--target <name>', 'recording: behaviour to predict (default: the first velocity)')
-    .option(
-      '--lag-ms <ms>',
-      'recording: neural activity leads: pair each bin with the behaviour so much later (default: 0)',
-      parseMilliseconds,
-    )
+    .option('--lag-ms <ms>', `recording: ${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--new-days <list>', 'simulated: new days, after the training days', parseDays, [8, 30])
     .option('--training-days <count>', 'simulated: days to pretrain on', parsePositiveInteger, 8)
     .option('--training-seconds <seconds>', 'simulated: of each', parsePositive, 240)

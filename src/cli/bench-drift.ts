@@ -12,6 +12,7 @@ import { openRecording } from '../recording/open-recording.ts';
 import { openRecordedInstability } from '../recording/recorded-instability.ts';
 import { tableLines } from './bench-text.ts';
 import {
+  LAG_HELP,
   namesParser,
   parseCount,
   parseFraction,
@@ -64,11 +65,7 @@ export function benchDriftCommand(): Command {
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--recording <file>', 'a real recording instead: index and R2 block by block in time')
     .option('--target <name>', 'behaviour that the ridge decoder of the recording is fitted to')
-    .option(
-      '--lag-ms <ms>',
-      'recording: neural activity leads: pair each bin with the behaviour so much later (default: 0)',
-      parseMilliseconds,
-    )
+    .option('--lag-ms <ms>', `recording: ${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--reference-share <share>', 'first part of the recording, the reference', parseFraction, 0.25)
     .option('--block-seconds <s>', 'length of a block of the recording', parsePositive, 60)
     .option('--json', 'print one JSON object on stdout')

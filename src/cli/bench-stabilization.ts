@@ -9,6 +9,7 @@ import { openRecording } from '../recording/open-recording.ts';
 import { openRecordedInstability } from '../recording/recorded-instability.ts';
 import { tableLines } from './bench-text.ts';
 import {
+  LAG_HELP,
   namesParser,
   parseCount,
   parseMilliseconds,
@@ -51,11 +52,7 @@ export function benchStabilizationCommand(): Command {
       'train the decoders other than ridge on the channels, as most are, and not on their latents',
     )
     .option('--steps <count>', 'training steps (default: by the amount of data)', parsePositiveInteger)
-    .option(
-      '--lag-ms <ms>',
-      'neural activity leads: pair each bin with the behaviour so much later (default: 0)',
-      parseMilliseconds,
-    )
+    .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--seconds <list>', 'how much of the new day to align from (default: all of it)', parseSeconds)
     .option('--oldest', 'align from the first trials after the instability began, not from the newest')
     .option('--seed <number>', 'of factor analysis and training', parseCount, 1)

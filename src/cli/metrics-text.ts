@@ -34,5 +34,9 @@ export const R2_S_MIN = 10;
 /** '0.875', or '-' where it is over too little to mean anything. @param r2 by dimension, over `binCount` bins */
 export function meanR2Text({ r2, binCount }: RunningAccuracy, binMs: number): string {
   if (binCount * binMs < R2_S_MIN * 1000) return '-';
-  return (r2.reduce((sum, value) => sum + value, 0) / r2.length).toFixed(3);
+  return meanOf(r2).toFixed(3);
+}
+
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -25,6 +25,7 @@ export function checkCalibration(options: RunCalibrationOptions, hasKeys: boolea
     model,
     recording,
     record,
+    loadState,
     saveState,
     calibrate,
     candidateOut,
@@ -64,7 +65,7 @@ export function checkCalibration(options: RunCalibrationOptions, hasKeys: boolea
       'Choose another --method, or leave out --adapt hebbian.',
     );
   if (candidateOut === undefined) return;
-  for (const other of [model, recording, record, saveState]) {
+  for (const other of [model, recording, record, loadState, saveState]) {
     if (typeof other === 'string')
       refuseReplacing(other, candidateOut, 'the candidate would replace another file of this run');
   }

@@ -7,13 +7,14 @@ import type { Model } from '../decoders/decoder.ts';
 import { version } from '../host/version.ts';
 import { LiveCalibration } from '../runtime/live-calibration.ts';
 import type { LiveCalibrationAccount } from '../runtime/live-calibration-account.ts';
-import { meanR2Text } from './metrics-text.ts';
+import { meanOf, meanR2Text, namedR2 } from './metrics-text.ts';
 import { keptLines } from './refuse-replacing.ts';
 
 export interface RunCalibrationOptions {
   model?: string;
   recording?: string;
   record?: string | false;
+  loadState?: string;
   saveState?: string;
   seed: number;
   speed: number | 'max';
@@ -83,7 +84,7 @@ export function calibrationReport(
     r2ByGeneration: accuracy.map(({ generation, binCount, r2 }) => ({
       generation,
       bins: binCount,
-      r2: { ...Object.fromEntries(labels.map((label, d) => [label, r2[d]])), mean: meanOf(r2) },
+      r2: namedR2(labels, { r2, r2Mean: meanOf(r2) }),
     })),
     candidateOut: account.isHandedOut ? candidateOut : null,
   };
@@ -109,8 +110,4 @@ export function calibrationLines(
     ),
     ...(account.isHandedOut && candidateOut !== undefined ? [`candidate ${candidateOut}`] : []),
   ];
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

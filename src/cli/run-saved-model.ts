@@ -1,6 +1,7 @@
 /** `betz run --save-model`: what the decoder has learned while it was used, kept as a model. */
 import { basename } from 'node:path';
 import { expectGradientKind } from '../calibration/session/session-model.ts';
+import { assert } from '../core/errors.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { decodeModel } from '../decoders/model-file.ts';
 import { sealedModelHash } from '../decoders/state-file.ts';
@@ -72,6 +73,7 @@ export function saveLearnedModel(
   if (saveModel === undefined || adaptation === null || sealedState === undefined) return undefined;
   const modelHash = sealedModelHash(sealedState);
   const candidate = modelHash === hash ? undefined : calibration?.modelOf(modelHash);
+  assert(modelHash === hash || candidate !== undefined, 'the decoder in service is of a known model');
   const origin =
     candidate === undefined
       ? {

@@ -137,14 +137,19 @@ export async function runSession(
       const candidateOut = calibration.proposalError === undefined ? options.candidateOut : undefined;
       stream.write(`${calibrationLines(calibration.account(), model.binMs, candidateOut).join('\n')}\n`);
     }
-    if (saveState !== undefined && session.sealedState !== undefined) {
-      writeStateFile(saveState, session.sealedState);
-      stream.write(`state     ${saveState}\n`);
-    }
     const { sealedState } = session;
     const end = { model, hash, modelName, sourceName: source.name, calibration, summary, sealedState };
-    const saved = saveLearnedModel(options, end);
-    if (saved !== undefined) stream.write(`${saved.line}\n`);
+    let saved: ReturnType<typeof saveLearnedModel>;
+    try {
+      saved = saveLearnedModel(options, end);
+      if (saved !== undefined) stream.write(`${saved.line}\n`);
+    } finally {
+      // Each is written even if the other cannot be: what they hold is nowhere else.
+      if (saveState !== undefined && sealedState !== undefined) {
+        writeStateFile(saveState, sealedState);
+        stream.write(`state     ${saveState}\n`);
+      }
+    }
     return { summary, calibration, savedModel: saved?.path ?? null };
   } finally {
     endKeys();

@@ -51,9 +51,11 @@ export function assertFree(path: string, mayReplace: boolean, errors: WholeFileW
 }
 
 function keep(path: string, errors: WholeFileWriteErrors): string {
+  let copy: string | undefined;
   try {
     const previous = nextPrevious(path);
     copyFileSync(path, previous, constants.COPYFILE_EXCL); // which leaves nothing where it fails
+    copy = previous;
     const file = openSync(previous, 'r');
     try {
       fsyncSync(file); // before the original goes
@@ -62,6 +64,7 @@ function keep(path: string, errors: WholeFileWriteErrors): string {
     }
     return previous;
   } catch (cause) {
+    if (copy !== undefined) rmSync(copy, { force: true });
     throw notWritten(path, cause, errors);
   }
 }

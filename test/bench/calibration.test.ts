@@ -134,16 +134,26 @@ describe('benchCalibration', () => {
     const scoreOn = (model: Model): number =>
       scoreBlocks(data.test, decodeSession(model, data.test, host.makeKernels()), data.test.segments).metrics
         .r2Mean;
-    const tuned = await calibrateSession(base, session, { method: 'auto', seed: 2 }, host);
+    const tune = async (seconds: number): Promise<number> => {
+      const part = firstSeconds(session, seconds);
+      const { candidate } = await calibrateSession(base, part, { method: 'auto', seed: 2 }, host);
+      return scoreOn(candidate.model);
+    };
+    const ridge = async (seconds: number): Promise<number> => {
+      const part = firstSeconds(session, seconds);
+      return scoreOn(await ridgeBaseline(part, part.segments, host));
+    };
     const options = {
       ...{ decoder: 'gru', config: { hiddenCount: 8 }, seed: 2, onProgress: (): void => undefined },
-      ...{ methods: ['auto'] as const, secondsList: [20] },
+      ...{ methods: ['auto'] as const, secondsList: [10, 20] },
     };
     const found = await benchCalibration([data], options, host);
     expect(found.map(({ method, seconds, r2 }) => [method, seconds, r2])).toEqual([
       ['none', 0, scoreOn(base)],
-      ['ridge', 20, scoreOn(await ridgeBaseline(session, session.segments, host))],
-      ['auto', 20, scoreOn(tuned.candidate.model)],
+      ['ridge', 10, await ridge(10)],
+      ['auto', 10, await tune(10)],
+      ['ridge', 20, await ridge(20)],
+      ['auto', 20, await tune(20)],
     ]);
     expect(found[0].fitSeconds).toBe(trainSeconds);
     expect(found[2].fitSeconds, 'of readout and of ends').toBe(0.5);

@@ -86,6 +86,14 @@ describe('betz import', () => {
       );
     }));
 
+  it('leaves a file that is there as it is, unless it may be replaced', () =>
+    inFolder(async (cwd) => {
+      writeStateDict(cwd);
+      writeFileSync(join(cwd, 'a.model'), 'in service');
+      expect(failureOf(await runHere(IMPORT, cwd)).code).toBe('CFG_FILE_EXISTS');
+      expect(readFileSync(join(cwd, 'a.model'), 'utf8')).toBe('in service');
+    }));
+
   it('does what the example of its help says', () =>
     inFolder(async (cwd) => {
       const { stdout } = await runHere(['import', '--help']);

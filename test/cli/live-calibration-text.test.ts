@@ -28,6 +28,19 @@ const fitting = (fit?: FitStatus): string =>
   calibrationText(account('fitting', fit === undefined ? {} : { fit }), BIN_MS);
 
 describe('a calibration in words', () => {
+  it('says what decodes while the fit goes on', () => {
+    const interim = (fit?: FitStatus): string =>
+      calibrationText(
+        account('interim', { method: 'readout', ...(fit === undefined ? {} : { fit }) }),
+        BIN_MS,
+      );
+    expect(interim()).toBe('fitting; readout in service');
+    expect(interim({ elapsedS: 3.9, training: { method: 'ends', share: 0.439 } })).toBe(
+      'fitting by ends, 43 %, 3 s so far; readout in service',
+    );
+    expect(calibrationStage(account('evaluating'), BIN_MS)).toBe('calibration: judging the new decoder');
+  });
+
   it('counts what is collected', () => {
     expect(calibrationText(account('collecting'), BIN_MS)).toBe('collecting, 12 of 60 s');
   });
@@ -55,7 +68,9 @@ describe('a calibration in words', () => {
     expect(textOf(before, accuracyOf(1, 500, 0.8))).toBe(
       'new decoder in service, R2 0.850 (the first one 0.250)',
     );
-    expect(textOf(before, accuracyOf(1, 499, 0.8))).toBe('new decoder in service, R2 - (the first one 0.250)');
+    expect(textOf(before, accuracyOf(1, 499, 0.8))).toBe(
+      'new decoder in service, R2 - (the first one 0.250)',
+    );
     expect(textOf(before), 'no bin of it yet').toBe('new decoder in service, R2 - (the first one 0.250)');
     expect(textOf(before, accuracyOf(1, 900, 0.1), accuracyOf(2, 900, 0.8)), 'promoted again').toContain(
       'R2 0.850',

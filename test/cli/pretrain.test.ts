@@ -1,5 +1,5 @@
 /** `betz pretrain`, `betz calibrate --model` and `betz bench calibration`, on tiny simulated days. */
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -132,6 +132,18 @@ describe('betz pretrain', () => {
       expect(listing(cwd)).toEqual([]);
     }),
   );
+
+  it('replaces no model that is there, and keeps it beside the new one with --replace', () =>
+    inFolder(async (cwd) => {
+      writeFileSync(join(cwd, 'm'), 'in service');
+      const args = ['pretrain', '--out', 'm', ...TINY, '--days', '0'];
+      expect(failureOf(await runHere(args, cwd)).code).toBe('CFG_FILE_EXISTS');
+      expect(listing(cwd)).toEqual(['m']);
+      expect(jsonOf(await runHere([...args, '--replace', '--json'], cwd))).toMatchObject({
+        previous: 'm.previous-1',
+      });
+      expect(readFileSync(join(cwd, 'm.previous-1'), 'utf8')).toBe('in service');
+    }));
 
   it('takes every session once, whatever its file is called', () =>
     inFolder(async (cwd) => {

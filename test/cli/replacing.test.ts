@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readModelFile } from '../../src/host/model-store.ts';
-import { failureOf, inFolder, jsonOf, listing } from '../support/cli.ts';
+import { failureOf, inFolder, jsonOf, listing, runCliOnSmallDisk } from '../support/cli.ts';
 import { writeSmallRecording, writeUntrainedModel } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
 
@@ -31,6 +31,19 @@ describe('a model that is there already', () => {
       expect(again).toMatchObject({ out: 'm', previous: 'm.previous-2' });
       expect(readModelFile(join(cwd, 'm.previous-1')).hash).toBe(before);
     }));
+
+  it.skipIf(process.platform === 'win32')(
+    'is as it was where there is room for its copy and not for the new one',
+    () =>
+      inFolder(async (cwd) => {
+        writeSmallRecording(join(cwd, 'a.mat'));
+        writeFileSync(join(cwd, 'm'), 'small');
+        const full = await runCliOnSmallDisk(1, [...CALIBRATE, '--out', 'm', '--replace'], cwd);
+        expect(failureOf(full).code).toBe('DEC_MODEL_FILE_UNWRITABLE');
+        expect(listing(cwd)).toEqual(['a.mat', 'm']);
+        expect(readFileSync(join(cwd, 'm'), 'utf8')).toBe('small');
+      }),
+  );
 
   it('is not in the way where the name was left to us', () =>
     inFolder(async (cwd) => {

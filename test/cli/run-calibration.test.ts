@@ -1,5 +1,5 @@
 /** `betz run --calibrate`: what is refused before anything runs, and the story that is told at the end. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,12 +66,15 @@ describe('betz run --calibrate', () => {
 
   it('only proposes without --auto-promote', async () => {
     const out = join(folder, 'proposed.model');
-    const result = await runCli(fast('--candidate-out', out), folder);
+    copyFileSync(int8, out);
+    const result = await runCli(fast('--candidate-out', out, '--replace'), folder);
     const story = jsonOf(result)['calibration'] as Story;
     expect(story).toMatchObject({ state: 'proposed', promotedBin: null, candidateOut: out });
     expect(story.r2ByGeneration.map(({ generation }) => generation)).toEqual([0]);
     expect(result.stderr).toContain(`candidate written to ${out}`);
-    expect(existsSync(out)).toBe(true);
+    expect(result.stderr).toContain(`what was there is kept as ${out}.previous-1`);
+    expect(readModelFile(`${out}.previous-1`).hash).toBe(readModelFile(int8).hash);
+    expect(readModelFile(out).model.provenance).toMatchObject({ method: 'readout' });
   });
 
   it('goes back by SIGUSR2, and says so where there is nothing to go back to', async () => {
@@ -137,6 +140,18 @@ describe('betz run --calibrate', () => {
       () => [...run('--calibrate', '30', '--auto-promote', '--json'), '--model', int8],
     ],
     ['CFG_USAGE', 'replace', () => run('--calibrate', '10', '--candidate-out', model, '--json')],
+    ...['record', 'recording', 'load-state', 'save-state'].map(
+      (option): [string, string, (out: string) => string[]] => [
+        'CFG_USAGE',
+        `the candidate would replace another file of this run (--${option})`,
+        (out) => run('--calibrate', '10', '--candidate-out', out, `--${option}`, out, '--json'),
+      ],
+    ),
+    [
+      'CFG_FILE_EXISTS',
+      'is there already',
+      () => run('--calibrate', '10', '--candidate-out', int8, '--json'),
+    ],
     [
       'DEC_MODEL_FILE_UNWRITABLE',
       'no model can be written',
@@ -147,6 +162,6 @@ describe('betz run --calibrate', () => {
     expect(result.code).not.toBe(0);
     const { error } = jsonOf(result) as { error: { code: string; message: string } };
     expect(error.code).toBe(code);
-    expect(error.message).toContain(text);
+    expect(error.message).toContain(text.replace(/ \(--.*/, ''));
   });
 });

@@ -37,14 +37,14 @@ const provenanceOf = (name: string): Readonly<Record<string, unknown>> =>
 
 describe('betz run --save-model', () => {
   it('writes a model that decodes by what was learned from the first bin on, and info says where it is from', async () => {
-    const result = await runCli(adapt('--duration', '60'), folder);
+    const result = await runCli(adapt('--duration', '60', '--model', './base'), folder);
     const adapted = jsonOf(result) as unknown as Result;
     expect(adapted.savedModel).toBe('learned');
     expect(result.stderr).toMatch(/^saved {5}learned$/m);
     expect(provenanceOf('learned')).toMatchObject({
       method: 'adapted (normalise, rls)',
       seconds: (adapted.adaptation?.learnedBins ?? 0) / 50,
-      replaces: 'base',
+      replaces: 'base', // and not its path
       replacesSha256: modelHash(readFileSync(join(folder, 'base'))),
     });
     const [before, after] = await Promise.all(
@@ -72,7 +72,7 @@ describe('betz run --save-model', () => {
 
   it('is of the decoder that is in service at the end', async () => {
     const options = ['--duration', '70', '--calibrate', '30', '--method', 'readout', '--auto-promote'];
-    const result = await runCli(adapt(...options, '--candidate-out', 'candidate'), folder);
+    const result = await runCli(adapt(...options, '--candidate-out', './candidate'), folder);
     expect(jsonOf(result)).toMatchObject({ calibration: { state: 'promoted' }, savedModel: 'learned' });
     const candidate = readModelFile(join(folder, 'candidate'));
     expect(provenanceOf('learned')).toMatchObject({
@@ -81,11 +81,34 @@ describe('betz run --save-model', () => {
       base: { method: 'readout' },
     });
     expect(provenanceOf('learned')['seconds']).toBeLessThan(41);
+    const again = await runCli(adapt(...options, '--replace'), folder);
+    expect(again.code, again.stderr).toBe(0);
+    expect(provenanceOf('learned')).toMatchObject({ replaces: 'calibrated in this session' });
   });
+
+  it('keeps z-scores of an int8 model, which has no readout that learns', async () => {
+    writeModelFile(join(folder, 'int8'), quantiseModel(readModelFile(join(folder, 'base')).model));
+    const result = await runCli(
+      run('--model', 'int8', '--adapt', 'normalise', '--save-model', 'learned', '--duration', '10'),
+      folder,
+    );
+    expect(result.code, result.stderr).toBe(0);
+    expect(provenanceOf('learned')).toMatchObject({ method: 'adapted (normalise)', replaces: 'int8' });
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'leaves the state whole where there is no room for the model',
+    async () => {
+      const both = adapt('--duration', '20', '--save-state', 'evening');
+      const noModel = await runCliOnSmallDisk(48, both, folder); // 35 KiB and 67
+      expect(jsonOf(noModel)).toMatchObject({ error: { code: 'DEC_MODEL_FILE_UNWRITABLE' } });
+      expect(listing(folder)).toEqual(['base', 'evening']);
+    },
+  );
 
   it('goes on from a state, and says from which', async () => {
     await runCli(adapt('--duration', '20', '--save-state', 'morning'), folder);
-    const result = await runCli(adapt('--duration', '2', '--load-state', 'morning', '--replace'), folder);
+    const result = await runCli(adapt('--duration', '2', '--load-state', './morning', '--replace'), folder);
     expect(jsonOf(result)).toMatchObject({ savedModel: 'learned' });
     expect(result.stderr).toMatch(/^saved {5}learned; what was there is kept as learned.previous-1$/m);
     expect(provenanceOf('learned.previous-1')).toMatchObject({ seconds: 20 });
@@ -117,6 +140,7 @@ describe('betz run --save-model', () => {
     ['CFG_USAGE', 'would replace', adapt('--save-state', 'learned')],
     ['CFG_USAGE', 'would replace', adapt('--load-state', 'learned')],
     ['CFG_USAGE', 'would replace', adapt('--record', 'learned')],
+    ['CFG_USAGE', 'would replace', adapt('--recording', 'learned')],
     ['CFG_USAGE', 'would replace', adapt('--calibrate', '10', '--candidate-out', 'learned')],
     ['DEC_MODEL_FILE_UNWRITABLE', 'no model can be written', adapt('--save-model', 'none/learned')],
     ['CAL_METHOD_UNSUPPORTED', 'int8', adapt('--model', 'int8')],

@@ -8,7 +8,13 @@ import { InterimDecoder } from '../../src/runtime/interim-decoder.ts';
 import type { JudgedCandidate } from '../../src/runtime/judged-candidate.ts';
 import { ServiceRecord } from '../../src/runtime/service-record.ts';
 import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
-import { generationsOf, startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
+import {
+  expectWhole,
+  generationsOf,
+  startCalibrated,
+  statesOf,
+  TUNED_ARRAY,
+} from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
 import { runningWorkerCount, workerScript } from '../support/workers.ts';
@@ -32,6 +38,7 @@ interface Followed {
 async function follow(
   options: Partial<LiveCalibrationOptions>,
   react: (run: CalibratedRun, reason: string, state: string) => void,
+  begin: (run: CalibratedRun) => Promise<void> = () => Promise.resolve(),
 ): Promise<Followed> {
   const holder: { run?: CalibratedRun } = {};
   const reasons: string[] = [];
@@ -51,6 +58,7 @@ async function follow(
     { source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: 5, frameCount: 120_000 } } },
   );
   holder.run = run;
+  await begin(run);
   await run.session.done;
   return { run, reasons, given };
 }
@@ -172,6 +180,22 @@ describe('auto in a session', () => {
     expect(given.map(modelHash)).toEqual([ends, readout]);
   });
 
+  it('does not come into service over the choice of a person who has gone back before', async () => {
+    const other = { ...BASE, tensors: { ...BASE.tensors } };
+    const { run } = await follow(
+      { fitWorkerUrl: fitWorker(SAME) },
+      (one, _, state) => {
+        if (state === 'proposed') stopSoon(one);
+      },
+      async ({ session }) => {
+        await session.promote(other);
+        await session.rollback();
+      },
+    );
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    expect(promotedHashes(run)).toHaveLength(1);
+  });
+
   it.each<[string, string, Partial<LiveCalibrationOptions>]>([
     ['a person decides', '', { autoPromote: false }],
     ['it is no better', 'interim.candidate.scores = interim.inService;', {}],
@@ -185,6 +209,12 @@ describe('auto in a session', () => {
     expect(statesOf(run)).not.toContain('interim');
     expect(promotedHashes(run)).toEqual([]);
   });
+});
+
+it('an unpaced session, which waits for the fit, has no interim decoder', async () => {
+  const run = await startCalibrated({ method: 'auto', autoPromote: true, fitWorkerUrl: fitWorker(SAME) });
+  await expectWhole(run);
+  expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed', 'promoted']);
 });
 
 describe('InterimDecoder', () => {

@@ -42,15 +42,13 @@ function* readoutSteps({ recording, blocks, host }: SessionTask, judged: Model, 
     (at, { metrics }, i) => (metrics.r2Mean > scored[at].metrics.r2Mean ? i : at),
     0,
   );
-  const whole =
-    model === judged
-      ? regression
-      : new ReadoutRegression(
-          readoutOf(model),
-          yield* frozenFeatures(model, recording, host.makeKernels()),
-          targets,
-        );
-  yield* whole.add(model === judged ? blocks.heldOut : recording.segments);
+  let whole = regression;
+  if (model === judged) yield* whole.add(blocks.heldOut);
+  else {
+    const learned = yield* frozenFeatures(model, recording, host.makeKernels());
+    whole = new ReadoutRegression(readoutOf(model), learned, targets);
+    yield* whole.add(recording.segments);
+  }
   const [readout] = yield* whole.solve([READOUT_PENALTIES[best]]);
   return { model: withReadout(model, readout), scores: scored[best] };
 }

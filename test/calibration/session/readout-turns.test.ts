@@ -1,5 +1,10 @@
 /** Readouts of frozen features give the host a turn now and then, so that a Ctrl-C is heard in the middle of them. */
 import { describe, expect, it } from 'vitest';
+import { frozenFeatures } from '../../../src/calibration/session/frozen-features.ts';
+import { normalisedTargets, readoutOf } from '../../../src/calibration/session/readout.ts';
+import { READOUT_PENALTIES, ReadoutRegression } from '../../../src/calibration/session/readout-regression.ts';
+import { inOneGo } from '../../../src/calibration/steps.ts';
+import { loadKernels } from '../../../src/host/load-kernels.ts';
 import { fitReadout, learnBinByBin } from '../../../src/calibration/session/readout-methods.ts';
 import { holdOutBlocks } from '../../../src/calibration/session/held-out-blocks.ts';
 import type { Fitted, SessionTask } from '../../../src/calibration/session/session-task.ts';
@@ -33,6 +38,22 @@ const methods: [string, (task: SessionTask) => Promise<Fitted>, number][] = [
   ['readout', (task) => fitReadout(task), BINS / 512 + BINS / 1024 + 2 * 2 + 17],
   ['rls', (task) => learnBinByBin(task), BINS / 512 + (2 * BINS) / 128],
 ];
+
+it('readout: the model is fitted on every bin once', async () => {
+  const { model } = await fitReadout(taskOf(() => undefined));
+  const features = inOneGo(frozenFeatures(prepared, recording, loadKernels()));
+  const regression = new ReadoutRegression(
+    readoutOf(prepared),
+    features,
+    normalisedTargets(prepared, recording),
+  );
+  inOneGo(regression.add(recording.segments));
+  const { weight } = readoutOf(model);
+  const distances = inOneGo(regression.solve(READOUT_PENALTIES)).map((fit) =>
+    Math.max(...fit.weight.map((w, i) => Math.abs(w - weight[i]))),
+  );
+  expect(Math.min(...distances)).toBeLessThan(1e-6);
+});
 
 describe.each(methods)('%s', (_, fit, turnsMin) => {
   it('gives the host turns all along', async () => {
