@@ -148,9 +148,7 @@ describe('betz calibrate', () => {
     inFolder(async (cwd) => {
       const running = startCli(['calibrate', '--recording', recording, '--out', 'm', ...SLOW_GRU], cwd);
       await running.printed(/calibrating gru \d+ %/);
-      // Both arrive during one step. They differ because a signal that waits to be heard is not queued twice.
-      running.kill('SIGINT');
-      running.kill('SIGTERM');
+      running.interruptTwice();
       const { code, stdout, stderr } = await running.done;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
       expect(stderr).not.toMatch(/^error /m);

@@ -60,9 +60,7 @@ describe('Ctrl-C while a fit is running', () => {
     const cli = startCli(run(96, ...options), folder);
     await cli.printed(/ fitting: /);
     await new Promise((resolve) => setTimeout(resolve, 600));
-    cli.kill('SIGINT');
-    await cli.printed(/Ctrl-C again to end at once/);
-    cli.kill('SIGINT');
+    cli.interruptTwice();
     expect((await cli.done).code).toBe(130);
     expect(listing(folder)).toEqual(['base']);
   });

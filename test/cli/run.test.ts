@@ -250,8 +250,7 @@ describe('betz run, in real time', () => {
     inFolder(async (cwd) => {
       const running = startCli(simulated(...LONG, '--record', 'session.mcap', '--json'), cwd);
       await running.printed(/^00:0[1-9] /m);
-      running.kill('SIGINT');
-      running.kill('SIGTERM'); // another signal, because one that waits to be heard is not queued twice
+      running.interruptTwice();
       const { code, stdout } = await running.done;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
       expect(readSession(join(cwd, 'session.mcap')).damage).toBeUndefined();
