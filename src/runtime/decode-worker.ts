@@ -8,7 +8,7 @@ import type { StateOwner } from '../decoders/state-file.ts';
 import { loadKernels } from '../host/load-kernels.ts';
 import { MonotonicClock } from '../host/monotonic-clock.ts';
 import { DecoderExchange } from './decoder-exchange.ts';
-import { DecoderSlots } from './decoder-slots.ts';
+import { DecoderSlots, ROLLBACK_STEPS } from './decoder-slots.ts';
 import { DecodeLoop } from './decode-loop.ts';
 import { transferError } from './error-transfer.ts';
 import { GarbageCounter } from './garbage-counter.ts';
@@ -28,15 +28,16 @@ await port.serve(async () => {
   const model = decodeModel(modelBytes);
   const kernels = loadKernels();
   const kind = findDecoderKind(model.kind);
-  const [first, second] = [kernels, loadKernels()].map((memory) => ({
+  const memories = [kernels, ...Array.from({ length: ROLLBACK_STEPS }, () => loadKernels())];
+  const ring = memories.map((memory) => ({
     decoder: createServingDecoder(model, memory, adaptations),
     arena: memory.arena,
   }));
-  const image = first.arena.contents();
+  const image = ring[0].arena.contents();
   const exchange = new DecoderExchange(image.byteLength);
   exchange.image.set(image);
   const hash = state === undefined ? undefined : Buffer.from(state.modelHash, 'hex');
-  const slots = new DecoderSlots([first, second], exchange, hash);
+  const slots = new DecoderSlots(ring, exchange, hash);
   const clock = new MonotonicClock();
   const garbage = new GarbageCounter();
   const command = await port.nextCommand();

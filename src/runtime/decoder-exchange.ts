@@ -4,11 +4,13 @@
  */
 
 /** Indexes into the whole numbers. */
-const AT = { request: 0, outcome: 1, automatic: 2, count: 3 } as const;
+const AT = { request: 0, outcome: 1, automatic: 2, before: 3, count: 4 } as const;
 const REQUEST = { none: 0, promote: 1, rollBack: 2 } as const;
 const OUTCOME = { refused: 0, done: 1 } as const;
-/** Indexes into the doubles. */
-const VALUE = { binIndex: 0, generation: 1, automaticBinIndex: 2, automaticGeneration: 3, count: 4 } as const;
+/** Indexes into the doubles. From `automatic` on pairs of bin index and generation take turns. */
+const VALUE = { binIndex: 0, generation: 1, automatic: 2 } as const;
+/** More than can follow each other before the main thread looks: each needs a promotion, and only one waits for its answer. */
+const AUTOMATIC_KEPT = 8;
 const HASH_BYTES = 32;
 
 /** What happened between two bins. */
@@ -36,14 +38,15 @@ export class DecoderExchange {
 
   /** @param from the bytes of an image, or the buffers of the exchange in the other thread */
   constructor(from: number | ExchangeBuffers) {
-    const valuesAt = 16;
-    const hashAt = valuesAt + VALUE.count * 8;
+    const valuesAt = AT.count * 4;
+    const valueCount = VALUE.automatic + 2 * AUTOMATIC_KEPT;
+    const hashAt = valuesAt + valueCount * 8;
     this.buffers =
       typeof from === 'number'
         ? { control: new SharedArrayBuffer(hashAt + HASH_BYTES), image: new SharedArrayBuffer(from) }
         : from;
     this.control = new Int32Array(this.buffers.control, 0, AT.count);
-    this.values = new Float64Array(this.buffers.control, valuesAt, VALUE.count);
+    this.values = new Float64Array(this.buffers.control, valuesAt, valueCount);
     this.modelHash = new Uint8Array(this.buffers.control, hashAt, HASH_BYTES);
     this.image = new Uint8Array(this.buffers.image);
   }
@@ -74,11 +77,15 @@ export class DecoderExchange {
     return Atomics.load(this.control, AT.automatic);
   }
 
-  lastAutomatic(): Swap {
-    return {
-      binIndex: this.values[VALUE.automaticBinIndex],
-      generation: this.values[VALUE.automaticGeneration],
-    };
+  /** @param number from 0 on, one of the last few */
+  automatic(number: number): Swap {
+    const at = automaticAt(number);
+    return { binIndex: this.values[at], generation: this.values[at + 1] };
+  }
+
+  /** Decoders that can be gone back to, one after the other, now. */
+  beforeCount(): number {
+    return Atomics.load(this.control, AT.before);
   }
 
   /** As if nothing had been asked for: after a rehearsal, which may end between a request and its answer. */
@@ -107,13 +114,22 @@ export class DecoderExchange {
   }
 
   tellAutomatic(binIndex: number, generation: number): void {
-    this.values[VALUE.automaticBinIndex] = binIndex;
-    this.values[VALUE.automaticGeneration] = generation;
+    const at = automaticAt(this.control[AT.automatic]);
+    this.values[at] = binIndex;
+    this.values[at + 1] = generation;
     Atomics.add(this.control, AT.automatic, 1);
+  }
+
+  tellBefore(count: number): void {
+    Atomics.store(this.control, AT.before, count);
   }
 
   private finish(outcome: number): void {
     this.control[AT.outcome] = outcome;
     Atomics.store(this.control, AT.request, REQUEST.none);
   }
+}
+
+function automaticAt(number: number): number {
+  return VALUE.automatic + 2 * (number % AUTOMATIC_KEPT);
 }

@@ -9,9 +9,8 @@ import type { CalibrationState } from '../calibration/session/guardrails.ts';
 import { isForUse } from '../calibration/session/report-verdict.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
-import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { CandidateHandOut } from './candidate-hand-out.ts';
 import { expectCalibratable } from './calibratable-session.ts';
-import { FitProgressWatch } from './fit-progress.ts';
 import { AccuracyByGeneration } from './generation-accuracy.ts';
 import { judgeCandidate, outcomeOf } from './judged-candidate.ts';
 import type { JudgedCandidate } from './judged-candidate.ts';
@@ -30,8 +29,6 @@ export class LiveCalibration implements Sink {
   readonly name = 'calibration';
   /** A session that is not paced waits for the fit; the shorter the queue, the sooner the candidate decodes. */
   readonly queueRecords = 256;
-  /** Of `onProposal`. */
-  proposalError: Error | undefined;
   private readonly options: LiveCalibrationOptions;
   private readonly rails: Guardrails;
   private readonly accuracy = new AccuracyByGeneration();
@@ -40,13 +37,12 @@ export class LiveCalibration implements Sink {
   private isPaced = false;
   private seconds = 0;
   private fit: SessionFit | undefined;
-  private fitWatch: FitProgressWatch | undefined;
   private ending: Promise<void> | undefined;
   /** For the account: the last one. */
   private judged: JudgedCandidate | undefined;
   private interim: InterimDecoder | undefined;
   private readonly service = new ServiceRecord();
-  private handedOut: JudgedCandidate | undefined;
+  private readonly handOut: CandidateHandOut;
   private isFitOver = false;
   /** Proposed, or was in service; gone when it turned out to be unusable. */
   private candidate: JudgedCandidate | undefined;
@@ -55,8 +51,9 @@ export class LiveCalibration implements Sink {
   private wasRollbackAsked = false;
 
   constructor(options: LiveCalibrationOptions) {
-    const { base, seconds, onTransition } = options;
+    const { base, seconds, onTransition, onProposal } = options;
     this.options = options;
+    this.handOut = new CandidateHandOut(onProposal);
     this.rails = new Guardrails(`collecting ${seconds} s of data`, onTransition);
     this.bins = new LiveBins(base, Math.max(1, Math.round((seconds * 1000) / base.binMs)));
   }
@@ -66,20 +63,25 @@ export class LiveCalibration implements Sink {
     this.session = session;
   }
 
+  /** Of `onProposal`. */
+  get proposalError(): Error | undefined {
+    return this.handOut.error;
+  }
+
   get state(): CalibrationState {
     return this.rails.state;
   }
 
   account(): LiveCalibrationAccount {
-    const { judged, fitWatch } = this;
+    const { judged, fit } = this;
     const promotedBin = judged === undefined ? undefined : this.service.firstBin(judged);
     return {
       states: [...this.rails.history],
       collectedSeconds: this.bins.seconds,
       seconds: this.options.seconds,
-      ...(this.isFitting && fitWatch !== undefined ? { fit: fitWatch.status() } : {}),
+      ...(this.isFitting && fit !== undefined ? { fit: fit.status() } : {}),
       ...(judged === undefined ? {} : outcomeOf(judged)),
-      isHandedOut: this.handedOut !== undefined,
+      isHandedOut: this.handOut.last !== undefined,
       ...(promotedBin === undefined ? {} : { promotedBin }),
       accuracy: this.accuracy.read(),
     };
@@ -87,7 +89,7 @@ export class LiveCalibration implements Sink {
 
   /** The model file of a decoder that came from here, by its hash. */
   modelOf(hash: string): Uint8Array | undefined {
-    return [this.candidate, this.interim?.judged].find((each) => each?.hash === hash)?.bytes;
+    return this.madeHere(hash)?.bytes;
   }
 
   /** Whether there is something to cancel: a calibration under way, or a proposal that nobody has decided about. */
@@ -165,27 +167,31 @@ export class LiveCalibration implements Sink {
     await this.ending;
     // A rollback may have brought it back: what was saved of the session belongs to it.
     const { now } = this.service;
-    if (now !== undefined && now !== this.handedOut) this.handOut(now);
+    if (now !== undefined && now !== this.handOut.last) this.handOut.give(now);
   }
 
   private get isFitting(): boolean {
     return this.state === 'fitting' || this.state === 'interim';
   }
 
+  private madeHere(hash: string): JudgedCandidate | undefined {
+    return [this.candidate, this.interim?.judged].find((each) => each?.hash === hash);
+  }
+
   private takePromotion({ modelHash, binIndex }: EventOf<'promoted'>): void {
     const { candidate, interim, rails } = this;
-    const promoted = [candidate, interim?.judged].find((each) => each?.hash === modelHash);
+    const promoted = this.madeHere(modelHash);
     this.service.promoted(promoted, binIndex);
-    const reason = `in service from bin ${binIndex} on`;
     if (promoted === undefined) return;
+    const reason = `in service from bin ${binIndex} on`;
     if (promoted === candidate) {
       this.isPromotionAsked = false;
       if (rails.allows('promoted')) rails.advance('promoted', this.atBin(binIndex), reason);
-    } else {
-      interim?.takePromotion();
-      if (rails.allows('interim'))
-        rails.advance('interim', this.atBin(binIndex), `by ${interim?.method}, ${reason}; the fit goes on`);
+      return;
     }
+    interim?.takePromotion();
+    if (rails.allows('interim'))
+      rails.advance('interim', this.atBin(binIndex), `by ${interim?.method}, ${reason}; the fit goes on`);
   }
 
   private takeRollback({ reason, binIndex }: EventOf<'rolledBack'>): void {
@@ -208,23 +214,12 @@ export class LiveCalibration implements Sink {
   /** Never rejects. */
   private async run(recording: BinnedRecording): Promise<void> {
     const { base, method, origin, fitWorkerUrl } = this.options;
-    const watch = new FitProgressWatch(new MonotonicClock());
-    this.fitWatch = watch;
+    const onInterim = (interim: SessionCalibration): void => {
+      this.useMeanwhile(recording, interim);
+    };
+    const workerUrl = fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl };
     try {
-      this.fit = new SessionFit(
-        base,
-        recording,
-        { method, seed: origin.seed },
-        {
-          onProgress: (progress) => {
-            watch.take(progress);
-          },
-          onInterim: (interim) => {
-            this.useMeanwhile(recording, interim);
-          },
-          ...(fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl }),
-        },
-      );
+      this.fit = new SessionFit(base, recording, { method, seed: origin.seed }, { onInterim, ...workerUrl });
       const calibration = await this.fit.done;
       await this.interim?.settled;
       if (this.isFitting) this.evaluate(recording, calibration); // or it was cancelled
@@ -254,7 +249,7 @@ export class LiveCalibration implements Sink {
       this.seconds,
       `${`${code} ${reason}`.trim()}; the decoder by ${interim.method} ${isInService ? 'stays in service' : 'can be put back'}`,
     );
-    if (isInService) this.handOut(interim.judged);
+    if (isInService) this.handOut.give(interim.judged);
   }
 
   /**
@@ -289,22 +284,13 @@ export class LiveCalibration implements Sink {
     this.rails.decide(judged.verdict, this.seconds);
     if (this.state !== 'proposed') return;
     this.candidate = judged;
-    this.handOut(judged);
+    this.handOut.give(judged);
     if (this.options.autoPromote !== true || this.wasRollbackAsked) return;
     this.promote().catch(() => undefined); // what is refused is a state by then
   }
 
   private judge(recording: BinnedRecording, fitted: SessionCalibration): JudgedCandidate {
     return judgeCandidate(recording, fitted, this.bins.outputs(), this.service.now, this.options);
-  }
-
-  private handOut(judged: JudgedCandidate): void {
-    this.handedOut = judged;
-    try {
-      this.options.onProposal?.(judged.bytes);
-    } catch (error) {
-      this.proposalError = error instanceof Error ? error : new Error(String(error));
-    }
   }
 
   /** A candidate that was rolled back stays so; one that is in the way of another change stays proposed. */

@@ -7,6 +7,7 @@ import { modelHash } from '../host/model-store.ts';
 import type { KernelVariant } from '../kernels/kernels.ts';
 import { candidateImage, checkCandidate } from './candidate.ts';
 import type { DecoderExchange, Swap } from './decoder-exchange.ts';
+import { ROLLBACK_STEPS } from './decoder-slots.ts';
 import type { SessionEvent } from './sink.ts';
 
 interface Pending {
@@ -28,7 +29,6 @@ export class Promotions {
   private pending: Pending | undefined;
   private automaticTold = 0;
   private isOver = false;
-  private hasDecoderBefore = false;
 
   /**
    * @param inService any model of the session: they are all of one architecture
@@ -50,9 +50,9 @@ export class Promotions {
     this.onPromoted = onPromoted;
   }
 
-  /** As far as the decode thread has told; where it has just gone back by itself, a rollback is refused all the same. */
+  /** Where the decode thread goes back by itself in the meantime, a rollback may be refused all the same. */
   get canRollBack(): boolean {
-    return this.hasDecoderBefore && !this.isOver;
+    return this.exchange.beforeCount() > 0 && !this.isOver;
   }
 
   /** @throws BetzError those of `Session.promote` */
@@ -74,24 +74,26 @@ export class Promotions {
   async rollback(): Promise<Swap> {
     this.expectFree();
     // Not asked in vain: where no bins come for a while, the request would stand in the way of a promotion.
-    if (!this.hasDecoderBefore) throw nothingToRollBack();
+    if (this.exchange.beforeCount() === 0) throw nothingToRollBack();
     this.exchange.requestRollback();
     return this.answerOf({ kind: 'rolledBack', modelHash: '' });
   }
 
   /** Looks for what the decode thread has done; called whenever bins are fetched. */
   look(): void {
-    const { exchange, pending } = this;
-    const isAnswered = pending !== undefined && exchange.isAnswered();
-    const swap = isAnswered ? exchange.answer() : undefined;
-    const automaticCount = exchange.automaticCount();
-    const hasRecovered = automaticCount > this.automaticTold;
-    this.automaticTold = automaticCount;
-    const recovered = exchange.lastAutomatic();
-    const recoveredFirst = hasRecovered && !(swap !== undefined && swap.binIndex <= recovered.binIndex);
-    if (recoveredFirst) this.tellRecovered(recovered);
-    if (isAnswered) this.settle(pending, swap);
-    if (hasRecovered && !recoveredFirst) this.tellRecovered(recovered);
+    const { exchange } = this;
+    let answered = exchange.isAnswered() ? this.pending : undefined;
+    const swap = exchange.answer();
+    for (const count = exchange.automaticCount(); this.automaticTold < count; this.automaticTold++) {
+      const recovered = exchange.automatic(this.automaticTold);
+      // With the same bin to come, the recovery was first: it belongs to the bin before.
+      if (answered !== undefined && swap !== undefined && swap.binIndex < recovered.binIndex) {
+        this.settle(answered, swap);
+        answered = undefined;
+      }
+      this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...recovered });
+    }
+    if (answered !== undefined) this.settle(answered, swap);
   }
 
   /** No bin comes any more. */
@@ -113,7 +115,6 @@ export class Promotions {
       pending.reject(nothingToRollBack());
       return;
     }
-    this.hasDecoderBefore = pending.kind === 'promoted';
     if (pending.model !== undefined) this.onPromoted(swap.generation, pending.model);
     this.tell(
       pending.kind === 'promoted'
@@ -121,11 +122,6 @@ export class Promotions {
         : { kind: 'rolledBack', reason: 'asked', ...swap },
     );
     pending.resolve(swap);
-  }
-
-  private tellRecovered(swap: Swap): void {
-    this.hasDecoderBefore = false;
-    this.tell({ kind: 'rolledBack', reason: 'nonFinite', ...swap });
   }
 
   private answerOf(asked: Omit<Pending, 'resolve' | 'reject'>): Promise<Swap> {
@@ -146,7 +142,7 @@ export class Promotions {
 
 function nothingToRollBack(): BetzError {
   return new BetzError('CAL_NOTHING_TO_ROLL_BACK', 'there is no decoder before this one to go back to', {
-    tip: 'Only the last promotion can be taken back, once: promote the model that you want instead.',
+    tip: `Only the last ${ROLLBACK_STEPS} promotions can be taken back, each once: promote the model that you want instead.`,
   });
 }
 

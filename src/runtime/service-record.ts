@@ -1,14 +1,15 @@
-/** Which of a calibration's decoders is in service, which would be after a rollback, and since when. The session keeps one back. */
+/** Which of a calibration's decoders is in service, which would be after a rollback, and since when. */
 import type { JudgedCandidate } from './judged-candidate.ts';
 
 export class ServiceRecord {
   /** undefined: the one that the session began with, or one that came from elsewhere. */
   now: JudgedCandidate | undefined;
-  private before: JudgedCandidate | undefined;
+  /** The last one is next. The session can go back to some of them, and says when it does. */
+  private readonly before: (JudgedCandidate | undefined)[] = [];
   private readonly firstBins = new Map<JudgedCandidate, number>();
 
   promoted(judged: JudgedCandidate | undefined, binIndex: number): void {
-    this.before = this.now;
+    this.before.push(this.now);
     this.now = judged;
     if (judged !== undefined && !this.firstBins.has(judged)) this.firstBins.set(judged, binIndex);
   }
@@ -16,8 +17,7 @@ export class ServiceRecord {
   /** @returns what was in service until now */
   rolledBack(): JudgedCandidate | undefined {
     const gone = this.now;
-    this.now = this.before;
-    this.before = undefined;
+    this.now = this.before.pop();
     return gone;
   }
 

@@ -4,6 +4,9 @@ import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { compiledUrl } from '../host/compiled.ts';
+import { MonotonicClock } from '../host/monotonic-clock.ts';
+import { FitProgressWatch } from './fit-progress.ts';
+import type { FitStatus } from './fit-progress.ts';
 import type { FitMessage, FitOptions, FitProgress, FitWorkerData } from './session-fit-messages.ts';
 import { WorkerHost } from './worker-host.ts';
 
@@ -29,6 +32,7 @@ export class SessionFit {
   readonly done: Promise<SessionCalibration>;
   private readonly worker: WorkerHost<FitMessage>;
   private readonly flag = new Int32Array(new SharedArrayBuffer(4));
+  private readonly watch = new FitProgressWatch(new MonotonicClock());
   private timer: NodeJS.Timeout | undefined;
 
   /** Begins at once. @param recording copied: it may be changed afterwards */
@@ -45,11 +49,18 @@ export class SessionFit {
     const data: FitWorkerData = { base, recording, options, cancel: this.flag };
     this.worker = new WorkerHost<FitMessage>(workerUrl, data, DIED, LIMITS);
     this.worker.onMessage = (message) => {
-      if (message.kind === 'progress') onProgress?.(message.progress);
-      else if (message.kind === 'interim' && !this.isCancelled) onInterim?.(message.calibration);
+      if (message.kind === 'progress') {
+        this.watch.take(message.progress);
+        onProgress?.(message.progress);
+      } else if (message.kind === 'interim' && !this.isCancelled) onInterim?.(message.calibration);
     };
     this.done = this.result();
     this.done.catch(() => undefined); // whoever awaits it gets the error; nobody has to
+  }
+
+  /** How far it is. */
+  status(): FitStatus {
+    return this.watch.status();
   }
 
   /** Takes effect before the next training step. Idempotent; after the end it does nothing. */

@@ -128,7 +128,8 @@ export class Session {
   }
 
   /**
-   * Puts the decoder back into service that was there before the last promotion.
+   * Puts the decoder back into service that was there before the last promotion, and then the one before that: the last
+   * ROLLBACK_STEPS promotions can be taken back.
    * @throws BetzError CAL_NOTHING_TO_ROLL_BACK, IPC_SWAP_PENDING, IPC_SESSION_ENDED
    */
   rollback(): Promise<Swap> {

@@ -180,6 +180,21 @@ describe('auto in a session', () => {
     expect(given.map(modelHash)).toEqual([ends, readout]);
   });
 
+  it('is one step of the way back to what the session began with', async () => {
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(BETTER) }, (one, _, state) => {
+      if (state === 'promoted') void one.session.rollback();
+      if (state === 'rolledBack')
+        void one.session.rollback().then(() => {
+          stopSoon(one);
+        });
+    });
+    expect(statesOf(run).at(-1)).toBe('rolledBack');
+    expect(generationsOf(run).filter((each, bin, all) => each !== all[bin - 1])).toEqual([0, 1, 2, 1, 0]);
+    const [, ends] = promotedHashes(run);
+    expect(given.map(modelHash), 'what a person may still want').toEqual([ends]);
+    expect(run.session.canRollBack).toBe(false);
+  });
+
   it('does not come into service over the choice of a person who has gone back before', async () => {
     const other = { ...BASE, tensors: { ...BASE.tensors } };
     const { run } = await follow(
@@ -255,8 +270,9 @@ describe('ServiceRecord', () => {
     expect(record.now).toBe(two);
     expect(record.rolledBack()).toBe(two);
     expect(record.now).toBe(one);
-    expect(record.rolledBack(), 'only one is kept').toBe(one);
-    expect(record.now).toBeUndefined();
+    expect(record.rolledBack()).toBe(one);
+    expect(record.now, 'the one that the session began with').toBeUndefined();
+    expect(record.rolledBack()).toBeUndefined();
     record.promoted(one, 30);
     expect([record.firstBin(one), record.firstBin(two)]).toEqual([10, 20]);
   });

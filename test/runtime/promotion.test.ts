@@ -45,12 +45,12 @@ const FULL_KALMAN = {
 };
 
 function slotsOf(kind: DecoderKind, model: Model, modelHash?: Uint8Array): DecoderSlots {
-  const [first, second] = [loadKernels(), loadKernels()].map((kernels) => ({
+  const ring = Array.from({ length: 3 }, () => loadKernels()).map((kernels) => ({
     decoder: kind.createDecoder(model, kernels),
     arena: kernels.arena,
   }));
-  const exchange = new DecoderExchange(first.arena.contents().byteLength);
-  return new DecoderSlots([first, second], exchange, modelHash);
+  const exchange = new DecoderExchange(ring[0].arena.contents().byteLength);
+  return new DecoderSlots(ring, exchange, modelHash);
 }
 
 function stage(slots: DecoderSlots, model: Model): void {
@@ -89,7 +89,7 @@ describe.each([...CASES, FULL_KALMAN])('slots of $name', ({ kind, isInt8, config
   const second = modelOf(kind, 2, isInt8, config);
   const third = modelOf(kind, 3, isInt8, config);
 
-  it('compute what fresh decoders of the candidates compute, bit for bit, after promotions and a rollback', () => {
+  it('compute what fresh decoders of the candidates compute, bit for bit, after promotions and rollbacks', () => {
     const slots = slotsOf(kind, first);
     const outputs = decode(slots.decoder, 0, 10);
     stage(slots, second);
@@ -102,19 +102,24 @@ describe.each([...CASES, FULL_KALMAN])('slots of $name', ({ kind, isInt8, config
     slots.exchange.requestRollback();
     slots.answerRequest(35);
     expect(slots.exchange.answer()).toEqual({ binIndex: 35, generation: 1 });
-    outputs.push(...decode(slots.decoder, 35, BINS));
+    outputs.push(...decode(slots.decoder, 35, 45));
+    slots.exchange.requestRollback();
+    slots.answerRequest(45);
+    expect(slots.exchange.answer()).toEqual({ binIndex: 45, generation: 0 });
+    outputs.push(...decode(slots.decoder, 45, BINS));
     expect(outputs).toEqual(
       handedOver(kind, [
         [first, 0, 10],
         [second, 10, 20],
         [third, 20, 35],
-        [second, 35, BINS],
+        [second, 35, 45],
+        [first, 45, BINS],
       ]),
     );
     expect(outputs).not.toEqual(handedOver(kind, [[first, 0, BINS]]));
     slots.exchange.requestRollback();
     slots.answerRequest(BINS);
-    expect(slots.exchange.answer(), 'one step back, no more').toBeUndefined();
+    expect(slots.exchange.answer(), 'nothing before the first').toBeUndefined();
   });
 });
 
@@ -130,11 +135,48 @@ describe('slots', () => {
     decode(slots.decoder, 10, 20);
     slots.recover(21);
     expect(slots.exchange.automaticCount()).toBe(1);
-    expect(slots.exchange.lastAutomatic()).toEqual({ binIndex: 21, generation: 0 });
+    expect(slots.exchange.automatic(0)).toEqual({ binIndex: 21, generation: 0 });
     expect(decode(slots.decoder, 21, 30)).toEqual(handedOver(kind, [[model, 21, 30]]));
     slots.recover(30);
     expect(slots.exchange.automaticCount(), 'nothing before it').toBe(1);
     expect(decode(slots.decoder, 30, 40)).toEqual(handedOver(kind, [[model, 30, 40]]));
+  });
+
+  it('go back by themselves step by step, and as often as there was a promotion', () => {
+    const slots = slotsOf(kind, model);
+    for (let round = 0; round < 5; round++) {
+      stage(slots, modelOf(kind, 2));
+      slots.answerRequest(3 * round);
+      stage(slots, modelOf(kind, 3));
+      slots.answerRequest(3 * round);
+      slots.recover(3 * round + 1);
+      slots.recover(3 * round + 2);
+      expect(slots.exchange.automaticCount()).toBe(2 * round + 2);
+      expect([2 * round, 2 * round + 1].map((number) => slots.exchange.automatic(number))).toEqual([
+        { binIndex: 3 * round + 1, generation: 2 * round + 1 },
+        { binIndex: 3 * round + 2, generation: 0 },
+      ]);
+    }
+    expect(decode(slots.decoder, 0, 10)).toEqual(handedOver(kind, [[model, 0, 10]]));
+  });
+
+  it('keep the last two before the one in service', () => {
+    const slots = slotsOf(kind, model);
+    const { exchange } = slots;
+    const befores = [2, 3, 4, 5].map((seed) => {
+      stage(slots, modelOf(kind, seed));
+      slots.answerRequest(0);
+      return exchange.beforeCount();
+    });
+    expect(befores).toEqual([1, 2, 2, 2]);
+    const generations = [1, 2, 3].map(() => {
+      exchange.requestRollback();
+      slots.answerRequest(0);
+      return exchange.answer()?.generation;
+    });
+    expect(generations).toEqual([3, 2, undefined]);
+    expect(exchange.beforeCount()).toBe(0);
+    expect(decode(slots.decoder, 0, 10)).toEqual(handedOver(kind, [[modelOf(kind, 3), 0, 10]]));
   });
 
   it('forget a rehearsal', () => {
@@ -144,6 +186,7 @@ describe('slots', () => {
     decode(slots.decoder, 0, 5);
     slots.restart();
     expect(slots.generation).toBe(0);
+    expect(slots.exchange.beforeCount()).toBe(0);
     expect(decode(slots.decoder, 0, 20)).toEqual(handedOver(kind, [[model, 0, 20]]));
   });
 
@@ -245,7 +288,7 @@ describe('a paced session', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     const back = await session.rollback();
     expect(back.generation).toBe(0);
-    expect(session.canRollBack, 'one step back, no more').toBe(false);
+    expect(session.canRollBack, 'nothing before the first').toBe(false);
     expect((await betzErrorOfAsync(() => session.rollback())).code).toBe('CAL_NOTHING_TO_ROLL_BACK');
     const again = await session.promote(encodeModel(second));
     expect(session.canRollBack).toBe(true);

@@ -1,0 +1,24 @@
+/** Gives candidates to whoever keeps them; that they cannot be kept is no error of the session. */
+import type { JudgedCandidate } from './judged-candidate.ts';
+
+export class CandidateHandOut {
+  /** The last that was given. */
+  last: JudgedCandidate | undefined;
+  /** What the keeper threw, the last time that it did. */
+  error: Error | undefined;
+  private readonly keep: ((candidate: Uint8Array) => void) | undefined;
+
+  /** @param keep given the model file */
+  constructor(keep: ((candidate: Uint8Array) => void) | undefined) {
+    this.keep = keep;
+  }
+
+  give(judged: JudgedCandidate): void {
+    this.last = judged;
+    try {
+      this.keep?.(judged.bytes);
+    } catch (error) {
+      this.error = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+}
