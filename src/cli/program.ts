@@ -36,10 +36,20 @@ Examples:
     .addCommand(exportCommand())
     .addCommand(benchCommand());
   silence(program);
+  writeListsAsTyped(program);
   return program;
 }
 
 function silence(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => undefined });
   command.commands.forEach(silence);
+}
+
+/** In helps: `default: 8,30`, as one would give it. */
+function writeListsAsTyped(command: Command): void {
+  for (const option of command.options) {
+    const list: unknown = option.defaultValue;
+    if (Array.isArray(list)) option.default(list, list.join(','));
+  }
+  command.commands.forEach(writeListsAsTyped);
 }
