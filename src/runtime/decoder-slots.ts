@@ -98,9 +98,8 @@ export class DecoderSlots {
     this.decoder.reset();
   }
 
-  /** Back to before the first request: for rehearsals. Both decoders are fresh and of the model in slot 0. */
+  /** Back to before the first request: for rehearsals, whose promotions are all to the model of the first slot. */
   restart(): void {
-    for (const contents of this.contents) contents.set(this.contents[0]);
     this.exchange.restart();
     for (const hash of this.hashes) hash.set(this.firstHash);
     this.generations.fill(0);

@@ -187,6 +187,9 @@ describe('slots', () => {
     slots.restart();
     expect(slots.generation).toBe(0);
     expect(slots.exchange.beforeCount()).toBe(0);
+    slots.exchange.requestRollback();
+    slots.answerRequest(0);
+    expect(slots.exchange.answer()).toBeUndefined();
     expect(decode(slots.decoder, 0, 20)).toEqual(handedOver(kind, [[model, 0, 20]]));
   });
 
