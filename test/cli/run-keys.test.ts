@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiledPath } from '../../src/host/compiled.ts';
 import { writeUntrainedModel } from '../support/cli-files.ts';
+import { interruptTwice } from '../support/cli.ts';
 
 /** That of util-linux runs a command in a terminal, whose keyboard is its own input. */
 const hasScript = String(spawnSync('script', ['--version']).stdout).includes('util-linux'); // 'null' without it
@@ -19,23 +20,29 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Types each text when the screen has shown what it waits for, since the text before. @returns all that was shown */
-async function inTerminal(options: string, keys: readonly [RegExp, string][]): Promise<string> {
+/** What a person does: types a text, or something with the process of betz. */
+type Act = string | ((pid: number) => void);
+
+/** Does each when the screen has shown what it waits for, since the one before. @returns all that was shown */
+async function inTerminal(options: string, acts: readonly [RegExp, Act][]): Promise<string> {
   const betz = `'${process.execPath}' '${compiledPath('cli/main.js')}' run --model base --channels 48 --speed 10 --duration 500 --no-record`;
-  const command = `stty cols 80 rows 24; ${betz} ${options}; echo "exit code $?"; stty -a`;
+  // A shell that becomes betz tells its process.
+  const command = `stty cols 80 rows 24; sh -c 'echo "process $$"; exec "$@"' - ${betz} ${options}; echo "exit code $?"; stty -a`;
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: folder,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const waiting = [...keys];
+  const waiting = [...acts];
   let shown = '';
-  let sinceKey = '';
+  let sinceAct = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text;
-    sinceKey += text;
-    if (waiting.length === 0 || !waiting[0][0].test(sinceKey)) return;
-    child.stdin.write(waiting.shift()?.[1]);
-    sinceKey = '';
+    sinceAct += text;
+    if (waiting.length === 0 || !waiting[0][0].test(sinceAct)) return;
+    const act = waiting.shift()?.[1];
+    if (typeof act === 'function') act(Number(/process (\d+)/.exec(shown)?.[1]));
+    else child.stdin.write(act);
+    sinceAct = '';
   });
   await new Promise((resolve) => child.once('close', resolve));
   expect(waiting, shown.slice(-2000)).toEqual([]);
@@ -51,8 +58,8 @@ function expectRestored(shown: string): void {
 
 describe.skipIf(!hasScript)('betz run in a terminal', { timeout: 60_000 }, () => {
   it('takes single keys, and no paste, shows what cannot be done, and stops', async () => {
-    const shown = await inTerminal('--calibrate 100', [
-      [/calibrate collecting, \d+ of 100 s/, 'r'],
+    const shown = await inTerminal('--calibrate 450', [
+      [/calibrate collecting, \d+ of 450 s/, 'r'],
       [/event {5}not rolled back: there is no decoder before/, 'p and r are pasted'],
       [/keys {6}c cancel the calibration {3}q stop/, 'c'],
       [/calibrate cancelled: asked for/, 'q'],
@@ -75,9 +82,9 @@ describe.skipIf(!hasScript)('betz run in a terminal', { timeout: 60_000 }, () =>
 
   it('gives the terminal back when it is ended at once', async () => {
     const shown = await inTerminal('--calibrate 20 --method full --auto-promote', [
-      [/calibrate fitting/, '\u0003\u0003'],
-      [/Ctrl-C again/, '\u0003'],
+      [/calibrate fitting/, interruptTwice],
     ]);
+    expect(shown).toContain('exit code 130');
     expectRestored(shown);
   });
 });

@@ -72,15 +72,19 @@ export class RunningCli {
     this.process.kill(signal);
   }
 
-  /**
-   * Ctrl-C twice, so quickly that nothing is done between: both wait while the process is stopped. They differ because a signal
-   * that waits to be heard is not queued twice. Not on Windows.
-   */
   interruptTwice(): void {
-    (['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const).forEach((signal) => {
-      this.kill(signal);
-    });
+    interruptTwice(this.process.pid!);
   }
+}
+
+/**
+ * Ctrl-C twice, so quickly that nothing is done between: both wait while the process is stopped. They differ because a signal
+ * that waits to be heard is not queued twice. Not on Windows.
+ */
+export function interruptTwice(pid: number): void {
+  (['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const).forEach((signal) => {
+    process.kill(pid, signal);
+  });
 }
 
 export function startCli(
