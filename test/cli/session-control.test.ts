@@ -1,12 +1,16 @@
 /** What a person asks of a running session, on real ones. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
 import type { Interrupt } from '../../src/cli/interrupt.ts';
 import { SessionControl } from '../../src/cli/session-control.ts';
 import { CTRL_C } from '../../src/cli/session-keys.ts';
 import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
-import { RECORDING, startCalibrated, statesOf } from '../support/calibrated-sessions.ts';
+import { startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
+import { untrainedFor } from '../support/decoder-models.ts';
 import { runningWorkerCount } from '../support/workers.ts';
+
+const BIN_MS = 10;
 
 let control: SessionControl | undefined;
 afterEach(() => {
@@ -39,12 +43,13 @@ interface Steered extends CalibratedRun {
   interrupt: { asked: number };
 }
 
-/** Paced, so that there is a decoder to steer while it decodes, and one that knows nothing. */
+/** Paced and without an end, so that there is a decoder to steer until it is told to stop, and one that knows nothing. */
 async function start(options: Partial<LiveCalibrationOptions> = {}): Promise<Steered> {
   const told: string[] = [];
-  const run = await startCalibrated(options, {
-    source: { kind: 'replay', config: { recording: RECORDING, speed: 20 } },
-  });
+  const run = await startCalibrated(
+    { base: untrainedFor(simulateRecording(TUNED_ARRAY, 1, BIN_MS)), ...options },
+    { source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: 5 } } },
+  );
   const made = new SessionControl(() => expect.fail('nothing is told before it is attached'));
   control = made;
   made.attach(run.session, run.calibration, (text) => void told.push(text));
@@ -60,7 +65,8 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-describe('a person at a session', () => {
+// The fit comes after everybody else on the machine.
+describe('a person at a session', { timeout: 90_000 }, () => {
   it('uses the proposed decoder, goes back, uses it again, and stops, by keys that are shown when they do something', async () => {
     const run = await start({ seconds: 10 });
     const { calibration, press, told } = run;
@@ -86,7 +92,7 @@ describe('a person at a session', () => {
   });
 
   it('is told in one line what cannot be done, and nothing changes', async () => {
-    const run = await start({ seconds: 100 });
+    const run = await start({ seconds: 1000 });
     run.press('r');
     run.press('p');
     await until(() => run.told.length === 2 && run.sink.records.length > 0);
