@@ -79,7 +79,8 @@ function remarks(
   const lag = lagMs === lagOf(model) ? '' : `note: the model was trained with another lag${trainedLag}\n`;
   if (trainedBins === 0) return lag;
   const end = startBin + trainedBins;
-  const advice = end === endBin ? '' : `; --from ${Math.ceil((100 * end) / binCount)}% leaves them out`;
+  const percent = Math.ceil((100 * end) / binCount);
+  const advice = percent >= 100 ? '' : `; --from ${percent}% leaves them out`;
   const which = end === endBin ? 'these data' : `${trainedBins} of these bins`;
   return `${lag}note: the model was trained on ${which}: these figures say little about new data${advice}\n`;
 }

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LearnedData } from '../../src/calibration/learned-data.ts';
+import { readModelFile, writeModelFile } from '../../src/host/model-store.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
 import { SMALL, writeSmallRecording } from '../support/cli-files.ts';
 import { calibrateReport, evaluateReport } from '../support/cli-reports.ts';
@@ -76,6 +78,17 @@ describe('betz evaluate', () => {
           'Pearson r +x \\S+ {2}y \\S+\\n' +
           'note: the model was trained on 1200 of these bins: these figures say little about new data; --from 80% leaves them out\\n$',
       ),
+    );
+  });
+
+  it('advises no position behind which there is nothing', async () => {
+    const known = readModelFile(join(folder, 'wiener')).model;
+    const [data] = known.provenance['learnedFrom'] as LearnedData[];
+    const provenance = { learnedFrom: [{ ...data, binCount: SMALL.binCount - 1 }] };
+    writeModelFile(join(folder, 'nearly-all'), { ...known, provenance });
+    const args = ['evaluate', '--recording', 'small.mat', '--model', 'nearly-all'];
+    expect((await runCli(args, folder)).stdout).toMatch(
+      /note: the model was trained on 1499 of these bins: these figures say little about new data\n$/,
     );
   });
 });
