@@ -1,5 +1,6 @@
 /** From the options of `betz run` to a source, and to the data that a decoder is calibrated on when no model is given. */
 import { frameAfter, simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
+import { LAG_MAX_FRAMES } from '../acquisition/simulated/simulated-array.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import type { SessionOptions } from '../runtime/session-parts.ts';
@@ -55,6 +56,12 @@ function simulatedSource(options: RunSourceOptions, model: Model | undefined): R
   const array = { seed, day: options.day ?? 0, channelCount: options.channels ?? 96 };
   const binMs = model?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
   const lagMs = model === undefined ? 0 : Math.round(lagOf(model)); // a frame is a millisecond
+  if (Math.abs(lagMs) > LAG_MAX_FRAMES)
+    throw usageError(
+      `the simulated array knows its movement ${LAG_MAX_FRAMES} ms ahead, and the model has a lag of ${lagMs} ms`,
+      lagMs,
+      'Replay a recording (--recording), or give a model with a smaller --lag-ms.',
+    );
   return {
     worker: {
       kind: 'simulated',
@@ -68,7 +75,7 @@ function simulatedSource(options: RunSourceOptions, model: Model | undefined): R
     },
     name:
       `simulated array, ${array.channelCount} channels, seed ${seed}, day ${array.day}` +
-      (lagMs === 0 ? '' : `, the hand ${lagMs} ms later`),
+      (lagMs === 0 ? '' : `, the hand ${Math.abs(lagMs)} ms ${lagMs > 0 ? 'later' : 'earlier'}`),
     seconds: duration ?? Infinity,
     calibrationData: () => simulateRecording(array, CALIBRATION_SECONDS, binMs),
   };

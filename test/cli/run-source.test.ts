@@ -10,6 +10,7 @@ import { encodeModel } from '../../src/decoders/model-file.ts';
 import { lagBehaviour } from '../../src/recording/neural-lag.ts';
 import { Session } from '../../src/runtime/session.ts';
 import { writeSmallRecording } from '../support/cli-files.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
 import { MemorySink, wienerModel } from '../support/sessions.ts';
 
 const CHANNELS = 48;
@@ -51,8 +52,17 @@ describe('the simulated array of a model with a neural lag', () => {
     expect(chooseSource(options, { ...laggedModel(0), provenance: { lagMs: 62.5 } }).name).toMatch(
       /the hand 63 ms later$/,
     );
+    expect(chooseSource(options, { ...laggedModel(0), provenance: { lagMs: -500 } }).name).toMatch(
+      /the hand 500 ms earlier$/,
+    );
     expect(chooseSource(options, undefined).name).toMatch(/day 0$/);
   });
+});
+
+it.each([501, -501])('the simulated array refuses a model with a lag of %d ms', (lagMs) => {
+  const refused = betzErrorOf(() => chooseSource(options, { ...laggedModel(0), provenance: { lagMs } }));
+  expect(refused).toMatchObject({ code: 'CFG_USAGE', value: lagMs });
+  expect(refused.tip).toContain('--recording');
 });
 
 describe('the length of a session', () => {
