@@ -12,6 +12,8 @@ import { refuseReplacing } from './refuse-replacing.ts';
 import type { RunCalibrationOptions } from './run-calibration.ts';
 import type { RunSource } from './run-source.ts';
 
+/** Nobody waits longer for a decoder, and all that is collected is kept in memory. */
+const CALIBRATE_S_MAX = 3600;
 /** At maximum speed the queues of a session hold about so many bins, and all are decoded before a candidate can be. */
 const UNPACED_BINS_AHEAD = 1300;
 
@@ -57,7 +59,7 @@ export function checkCalibration(options: RunCalibrationOptions, hasKeys: boolea
       calibrate,
       'Add --auto-promote to use it when it is better, or --candidate-out FILE to keep it; in the live view of a terminal, a key decides.',
     );
-  refuseTooShort(calibrate, adapt);
+  refuseLength(calibrate, adapt);
   if (adapt?.includes('hebbian') === true && method === 'scratch')
     throw usageError(
       '--adapt hebbian needs a read-in, and a decoder from scratch has none',
@@ -72,7 +74,13 @@ export function checkCalibration(options: RunCalibrationOptions, hasKeys: boolea
   assertModelPathWritable(candidateOut, replace);
 }
 
-function refuseTooShort(calibrate: number, adapt: readonly string[] = []): void {
+function refuseLength(calibrate: number, adapt: readonly string[] = []): void {
+  if (calibrate > CALIBRATE_S_MAX)
+    throw usageError(
+      `a session collects ${CALIBRATE_S_MAX} s at most to calibrate on`,
+      calibrate,
+      'Collect less: 30 to 60 s are usual.',
+    );
   if (calibrate < SESSION_S_MIN)
     throw new BetzError('CAL_SESSION_TOO_SHORT', `${calibrate} s are too little to calibrate a session on`, {
       value: calibrate,

@@ -87,7 +87,7 @@ export function runCommand(): Command {
     )
     .option(
       '--calibrate <seconds>',
-      'while it decodes, fit --model anew to the first seconds of this session (8 at least); without the live view it needs --auto-promote or --candidate-out',
+      'while it decodes, fit --model anew to the first seconds of this session (8 to 3600); without the live view it needs --auto-promote or --candidate-out',
       parsePositive,
     )
     .option('--method <name>', `with --calibrate: ${SESSION_METHODS.join(', ')} (default: auto)`, parseMethod)

@@ -107,6 +107,7 @@ describe('betz run --calibrate', () => {
     ['CFG_USAGE', '--method', () => run('--method', 'full', '--json')],
     ['CFG_USAGE', '--auto-promote', () => run('--auto-promote', '--json')],
     ['CFG_USAGE', '--candidate-out', (out) => run('--candidate-out', out, '--json')],
+    ['CFG_USAGE', '3600 s at most', () => run('--calibrate', '3601', '--auto-promote', '--json')],
     ['CAL_SESSION_TOO_SHORT', '7.9 s', () => run('--calibrate', '7.9', '--auto-promote', '--json')],
     [
       'CAL_HEBBIAN_REFERENCE_SHORT',
