@@ -1,12 +1,10 @@
 /** `auto` in a session in real time: the quick decoder is in service while a better one is still learned. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { simulateRecording } from '../../src/acquisition/simulated/simulate-recording.ts';
 import { decodeModel } from '../../src/decoders/model-file.ts';
-import { compiledUrl } from '../../src/host/compiled.ts';
 import { modelHash } from '../../src/host/model-store.ts';
 import { InterimDecoder } from '../../src/runtime/interim-decoder.ts';
 import type { JudgedCandidate } from '../../src/runtime/judged-candidate.ts';
-import { ServiceRecord } from '../../src/runtime/service-record.ts';
 import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-options.ts';
 import {
   expectWhole,
@@ -17,28 +15,39 @@ import {
 } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
-import { runningWorkerCount, workerScript } from '../support/workers.ts';
+import { fitWorker, holdFits, letFitsGo } from '../support/held-fits.ts';
+import { runningWorkerCount } from '../support/workers.ts';
 
 const BIN_MS = 10;
 const SECONDS = 8.5;
 const BASE = untrainedFor(simulateRecording(TUNED_ARRAY, 1, BIN_MS));
 
+beforeEach(() => {
+  holdFits();
+});
 afterEach(() => {
   expect(runningWorkerCount(), 'threads left').toBe(0);
 });
 
-/** A session faster than life, with what its calibration said and gave out. */
+/** A session faster than life and without an end, with what its calibration said and gave out. */
 interface Followed {
   run: CalibratedRun;
   reasons: string[];
   given: Uint8Array[];
 }
 
+interface Course {
+  /** Done before the fit may tell of its interim candidate. */
+  begin?: (run: CalibratedRun) => Promise<void>;
+  /** Whether the fit may go on after its interim candidate, by the states so far. */
+  mayEnd?: (states: readonly string[]) => boolean;
+}
+
 /** @param react is told of every transition; the session has to be stopped there */
 async function follow(
   options: Partial<LiveCalibrationOptions>,
   react: (run: CalibratedRun, reason: string, state: string) => void,
-  begin: (run: CalibratedRun) => Promise<void> = () => Promise.resolve(),
+  { begin = () => Promise.resolve(), mayEnd = (states) => states.includes('interim') }: Course = {},
 ): Promise<Followed> {
   const holder: { run?: CalibratedRun } = {};
   const reasons: string[] = [];
@@ -51,14 +60,16 @@ async function follow(
         reasons.push(reason);
         setTimeout(() => {
           react(holder.run!, reason, state);
+          if (mayEnd(statesOf(holder.run!))) letFitsGo(2);
         });
       },
       ...options,
     },
-    { source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: 5, frameCount: 120_000 } } },
+    { source: { kind: 'simulated', config: { array: TUNED_ARRAY, speed: 5 } } },
   );
   holder.run = run;
   await begin(run);
+  letFitsGo(1);
   await run.session.done;
   return { run, reasons, given };
 }
@@ -68,6 +79,10 @@ const stopSoon = ({ session }: CalibratedRun): void => void setTimeout(() => voi
 const stopAtEnd = (run: CalibratedRun, _: string, state: string): void => {
   if (state === 'promoted') stopSoon(run);
 };
+
+/** The interim decoder was in service, and a person has gone back. */
+const isTakenOut = (states: readonly string[]): boolean =>
+  states.lastIndexOf('fitting') > states.indexOf('interim') && states.includes('interim');
 
 /** Hashes in the order in which decoders came into service. */
 const promotedHashes = ({ sink }: CalibratedRun): string[] =>
@@ -139,8 +154,11 @@ describe('auto in a session', () => {
     expect(given.map(modelHash)).toEqual(promotedHashes(run));
   });
 
-  it.each([500, 0])('gives it out when the fit dies %d ms after it was ready', async (pauseMs) => {
-    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(DIES, pauseMs) }, stopAtEnd);
+  it.each<[string, Course]>([
+    ['while it decodes', {}],
+    ['before it does', { mayEnd: () => true }],
+  ])('gives it out when the fit dies %s', async (_, course) => {
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, stopAtEnd, course);
     expect(statesOf(run).slice(-2)).toEqual(['failed', 'promoted']);
     expect(reasons.at(-1)).toMatch(/^CAL_FIT_WORKER_DIED .*; the decoder by readout stays in service$/);
     expect(given.map(modelHash)).toEqual(promotedHashes(run));
@@ -148,9 +166,12 @@ describe('auto in a session', () => {
   });
 
   it('is not over the choice of a person who goes back meanwhile', async () => {
-    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(SAME) }, (one, _, state) => {
+    const react = (one: CalibratedRun, _: string, state: string): void => {
       if (state === 'interim') void one.session.rollback();
       if (state === 'proposed') stopSoon(one);
+    };
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(SAME) }, react, {
+      mayEnd: isTakenOut,
     });
     expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'evaluating', 'proposed']);
     expect(reasons[2]).toContain('the decoder before is in service again: asked for');
@@ -160,11 +181,12 @@ describe('auto in a session', () => {
   });
 
   it('can be put back by a person who had taken it out, when nothing followed it', async () => {
-    const { run, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, (one, _, state) => {
+    const react = (one: CalibratedRun, _: string, state: string): void => {
       if (state === 'interim') void one.session.rollback();
       if (state === 'rolledBack') void one.calibration.promote();
       if (state === 'promoted') stopSoon(one);
-    });
+    };
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, react, { mayEnd: isTakenOut });
     expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'failed', 'rolledBack', 'promoted']);
     expect(generationsOf(run).at(-1)).toBe(2);
     expect(given.map(modelHash)).toEqual([promotedHashes(run).at(-1)]);
@@ -192,7 +214,6 @@ describe('auto in a session', () => {
     expect(generationsOf(run).filter((each, bin, all) => each !== all[bin - 1])).toEqual([0, 1, 2, 1, 0]);
     const [, ends] = promotedHashes(run);
     expect(given.map(modelHash), 'what a person may still want').toEqual([ends]);
-    expect(run.session.canRollBack).toBe(false);
   });
 
   it('does not come into service over the choice of a person who has gone back before', async () => {
@@ -202,9 +223,12 @@ describe('auto in a session', () => {
       (one, _, state) => {
         if (state === 'proposed') stopSoon(one);
       },
-      async ({ session }) => {
-        await session.promote(other);
-        await session.rollback();
+      {
+        begin: async ({ session }) => {
+          await session.promote(other);
+          await session.rollback();
+        },
+        mayEnd: () => true,
       },
     );
     expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
@@ -216,10 +240,11 @@ describe('auto in a session', () => {
     ['it is no better', 'interim.candidate.scores = interim.inService;', {}],
   ])('does not come into service when %s', async (_, first, options) => {
     const { run } = await follow(
-      { fitWorkerUrl: fitWorker(SAME, 500, first), ...options },
+      { fitWorkerUrl: fitWorker(SAME, first), ...options },
       (one, __, state) => {
         if (state === 'proposed' || state === 'rejected') stopSoon(one);
       },
+      { mayEnd: () => true },
     );
     expect(statesOf(run)).not.toContain('interim');
     expect(promotedHashes(run)).toEqual([]);
@@ -227,6 +252,7 @@ describe('auto in a session', () => {
 });
 
 it('an unpaced session, which waits for the fit, has no interim decoder', async () => {
+  letFitsGo(2);
   const run = await startCalibrated({ method: 'auto', autoPromote: true, fitWorkerUrl: fitWorker(SAME) });
   await expectWhole(run);
   expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed', 'promoted']);
@@ -258,43 +284,3 @@ describe('InterimDecoder', () => {
     expect(decoder.wasInService).toBe(wasInService);
   });
 });
-
-describe('ServiceRecord', () => {
-  const [one, two] = [{}, {}] as JudgedCandidate[];
-
-  it('knows what is in service, what would be after a rollback, and since when', () => {
-    const record = new ServiceRecord();
-    expect([record.now, record.rolledBack()]).toEqual([undefined, undefined]);
-    record.promoted(one, 10);
-    record.promoted(two, 20);
-    expect(record.now).toBe(two);
-    expect(record.rolledBack()).toBe(two);
-    expect(record.now).toBe(one);
-    expect(record.rolledBack()).toBe(one);
-    expect(record.now, 'the one that the session began with').toBeUndefined();
-    expect(record.rolledBack()).toBeUndefined();
-    record.promoted(one, 30);
-    expect([record.firstBin(one), record.firstBin(two)]).toEqual([10, 20]);
-  });
-});
-
-/** The readout of our own fit first, and a while later what `then` does with it. @param first what is done to it before it is told of */
-function fitWorker(then: string, pauseMs = 500, first = ''): URL {
-  return workerScript(`
-    import { workerData } from 'node:worker_threads';
-    import { calibrateSession } from ${JSON.stringify(compiledUrl('calibration/session/calibrate-session.js').href)};
-    import { createCalibrationHost } from ${JSON.stringify(compiledUrl('host/calibration-host.js').href)};
-    import { WorkerPort } from ${JSON.stringify(compiledUrl('runtime/worker-port.js').href)};
-    const port = new WorkerPort();
-    await port.serve(async () => {
-      const { base, recording, options } = workerData;
-      const quick = { ...options, method: 'readout' };
-      const interim = await calibrateSession(base, recording, quick, createCalibrationHost(1));
-      const send = (calibration) => port.post({ kind: 'done', calibration });
-      ${first}
-      port.post({ kind: 'interim', calibration: interim });
-      await new Promise((resolve) => setTimeout(resolve, ${pauseMs}));
-      ${then}
-    });
-  `);
-}
