@@ -17,7 +17,7 @@ import { saveLearnedModel } from './run-saved-model.ts';
 import type { RunSource } from './run-source.ts';
 import type { SessionControl } from './session-control.ts';
 import { SessionDisplay } from './session-display.ts';
-import { listenForKeys } from './session-keys.ts';
+import { isInForeground, listenForKeys } from './session-keys.ts';
 import { eventText, summaryLines } from './session-text.ts';
 
 /** A model and its file. */
@@ -45,7 +45,7 @@ type ViewOptions = Pick<RunOptions, 'json' | 'plain'>;
 
 /** Keys belong to the live view, which says what they do; a session in the background leaves the terminal alone. */
 export function hasKeys(options: ViewOptions): boolean {
-  return isLive(options) && process.stdin.isTTY;
+  return isLive(options) && process.stdin.isTTY && isInForeground();
 }
 
 function isLive({ json, plain }: ViewOptions): boolean {

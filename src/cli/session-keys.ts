@@ -1,5 +1,7 @@
 /** Keys of the live view: single ones, without Enter, while the terminal's own line editing and echo are off. */
 
+import { readFileSync } from 'node:fs';
+
 /** What is needed of `process.stdin` on a terminal. */
 export interface KeyInput {
   setRawMode(isRaw: boolean): unknown;
@@ -36,4 +38,16 @@ export function listenForKeys(input: KeyInput, actions: Readonly<Record<string, 
     input.setRawMode(false);
     input.pause();
   };
+}
+
+/** A job in the background (`betz run &`) is stopped by the system when it changes the terminal. Elsewhere than on Linux it is taken to be in the foreground. */
+export function isInForeground(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8');
+    // After the name, which may hold anything: state, parent, process group, session, terminal, its foreground group (proc(5)).
+    const [, , group, , , foregroundGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return group === foregroundGroup;
+  } catch {
+    return true;
+  }
 }

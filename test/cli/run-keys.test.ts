@@ -87,4 +87,19 @@ describe.skipIf(!hasScript)('betz run in a terminal', { timeout: 60_000 }, () =>
     expect(shown).toContain('exit code 130');
     expectRestored(shown);
   });
+
+  it('leaves the terminal alone in the background, and is not stopped for touching it', async () => {
+    const betz = `'${process.execPath}' '${compiledPath('cli/main.js')}' run --model base --channels 48 --duration 1 --no-record`;
+    // Job control; a job that is stopped stays, and wait tells of its stop.
+    const command = `bash -c 'set -m; eval "$1" & wait -n; echo "exit code $?"; kill -9 %1' - "${betz}"`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      cwd: folder,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(shown).toContain('exit code 0');
+    expect(shown).toContain('Ctrl-C ends the session.');
+  });
 });
