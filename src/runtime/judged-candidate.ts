@@ -29,7 +29,7 @@ export function judgeCandidate(
   before: JudgedCandidate | undefined,
   { base, origin }: Pick<LiveCalibrationOptions, 'base' | 'origin'>,
 ): JudgedCandidate {
-  const { candidate, baseline, blocks } = fitted;
+  const { candidate, baseline, blocks, failed } = fitted;
   const earlier = before?.calibration.candidate;
   const inService = earlier?.scores ?? scoreBlocks(recording, outputs, blocks.heldOut);
   const replaced =
@@ -37,7 +37,7 @@ export function judgeCandidate(
       ? origin
       : { ...origin, baseName: `by ${earlier?.method}, in this session`, baseSha256: before.hash };
   const calibration = { ...fitted, inService };
-  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording));
+  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording), failed);
   const provenance = sessionProvenance(base, recording, calibration, replaced);
   const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
   return { calibration, verdict, bytes, hash: modelHash(bytes) };

@@ -6,7 +6,7 @@
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { Guardrails } from '../calibration/session/guardrails.ts';
 import type { CalibrationState } from '../calibration/session/guardrails.ts';
-import { isForUse } from '../calibration/session/report-verdict.ts';
+import { failureText, isForUse } from '../calibration/session/report-verdict.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { CandidateHandOut } from './candidate-hand-out.ts';
@@ -276,7 +276,9 @@ export class LiveCalibration implements Sink {
     const { interim } = this;
     const why = interim?.whyNot(method, this.service.now === interim.judged);
     if (why !== undefined) {
-      this.rails.advance('rejected', this.seconds, why);
+      const { failed } = fitted;
+      const reason = failed === undefined ? why : `${why}; ${failureText(failed)}`;
+      this.rails.advance('rejected', this.seconds, reason);
       return;
     }
     const judged = this.judge(recording, fitted);

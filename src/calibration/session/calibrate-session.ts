@@ -2,6 +2,8 @@
  * Calibration of a model to a new session from a little data: the candidate beside the decoder in service and the ridge baseline,
  * all judged on the same held-out blocks.
  */
+import { BetzError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import type { BinnedRecording, Segment } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import type { CalibrationHost } from '../calibrate.ts';
@@ -20,6 +22,7 @@ import type { SessionMethod } from './session-methods.ts';
 import type { BlockScores } from './session-scores.ts';
 import { score } from './session-task.ts';
 import type {
+  FailedMethod,
   Fitted,
   SessionCalibration,
   SessionCandidate,
@@ -30,12 +33,20 @@ import type {
 const NS_PER_S = 1e9;
 /** From here on `auto` trusts the data with all weights. */
 const AUTO_FULL_S = 120;
+/** A training by gradient can fail so where one in closed form did not. */
+const OWN_FAILURES: readonly ErrorCode[] = [
+  'CAL_DIVERGED',
+  'CAL_SEGMENTS_TOO_SHORT',
+  'CAL_THREAD_FAILED',
+  'CAL_THREAD_LOST',
+];
 
 /**
  * @param base the decoder in service; what is calibrated begins from it
  * @param recording the session's data: features, and the behaviour that goes with them
  * @throws BetzError CAL_SESSION_TOO_SHORT, CAL_TARGET_CONSTANT, CAL_FEATURES_CONSTANT, CAL_CHANNELS_UNMATCHED,
- * CAL_METHOD_UNSUPPORTED, CAL_DIVERGED, DEC_BIN_MISMATCH, DEC_OUTPUT_MISMATCH
+ * CAL_METHOD_UNSUPPORTED, DEC_BIN_MISMATCH, DEC_OUTPUT_MISMATCH; CAL_DIVERGED, CAL_SEGMENTS_TOO_SHORT, CAL_THREAD_FAILED,
+ * CAL_THREAD_LOST where nothing was fitted before: the readout of `auto` outlives them
  */
 export async function calibrateSession(
   base: Model,
@@ -49,16 +60,24 @@ export async function calibrateSession(
   const task: SessionTask = { base, prepared, recording, blocks, options, host };
   const tried: SessionCandidate[] = [];
   const methods = methodsOf(options.method, recording);
+  let failed: FailedMethod | undefined;
   let beside: Pick<SessionCalibration, 'inService' | 'baseline'> | undefined;
   const judged = async (): Promise<SessionCalibration> => {
     await host.yieldToHost();
     beside ??= { inService: scoreInService(task), baseline: await scoreBaseline(task) };
     const candidate = tried.reduce((best, next) => (isEarlierBetter(best.scores, next.scores) ? best : next));
-    return { candidate, tried: [...tried], blocks, ...beside };
+    return { candidate, tried: [...tried], blocks, ...beside, ...(failed === undefined ? {} : { failed }) };
   };
   for (const method of methods) {
     await host.yieldToHost();
-    const candidate = await fitCandidate(task, method);
+    let candidate: SessionCandidate;
+    try {
+      candidate = await fitCandidate(task, method);
+    } catch (error) {
+      if (tried.length === 0 || !(error instanceof BetzError && OWN_FAILURES.includes(error.code))) throw error;
+      failed = { method, code: error.code, reason: error.message };
+      break;
+    }
     options.onCandidate?.(candidate);
     tried.push(candidate);
     if (options.onInterim !== undefined && tried.length < methods.length) options.onInterim(await judged());

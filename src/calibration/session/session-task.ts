@@ -1,4 +1,5 @@
 /** One calibration of a model to a session: what a method is given, and what it gives back. */
+import type { ErrorCode } from '../../core/errors.ts';
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import type { CalibrationHost } from '../calibrate.ts';
@@ -31,6 +32,14 @@ export interface SessionCalibration {
   /** The decoder in service, as it is. */
   inService: BlockScores;
   baseline: BlockScores;
+  /** What was to follow, and could not: what was fitted before stands for itself. */
+  failed?: FailedMethod;
+}
+
+export interface FailedMethod {
+  method: SessionMethod;
+  code: ErrorCode;
+  reason: string;
 }
 
 export interface SessionCandidate {
