@@ -10,8 +10,9 @@ import type { CalibrationHost } from '../calibrate.ts';
 import { withDriftReference } from '../drift/model-drift.ts';
 import { withReadInStatistics } from '../hebbian/read-in-statistics.ts';
 import { expectMovement } from '../normalisation.ts';
-import { stabilizeModel } from '../stabilize-model.ts';
+import { stabilizeModelSteps } from '../stabilize-model.ts';
 import { unlabelledCounts } from '../stabilize.ts';
+import { inTurns } from '../steps.ts';
 import { fitByGradient, fitFromScratch } from './gradient-methods.ts';
 import { holdOutBlocks } from './held-out-blocks.ts';
 import { isEarlierBetter } from './preference.ts';
@@ -74,7 +75,8 @@ export async function calibrateSession(
     try {
       candidate = await fitCandidate(task, method);
     } catch (error) {
-      if (tried.length === 0 || !(error instanceof BetzError && OWN_FAILURES.includes(error.code))) throw error;
+      if (tried.length === 0 || !(error instanceof BetzError && OWN_FAILURES.includes(error.code)))
+        throw error;
       failed = { method, code: error.code, reason: error.message };
       break;
     }
@@ -95,7 +97,9 @@ async function fitCandidate(task: SessionTask, method: SessionMethod): Promise<S
   const startNs = host.clock.nowNs();
   const fitted = await fitBy(task, method);
   const fitSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
+  await host.yieldToHost();
   const known = withReadInStatistics(fitted.model, task.recording.features);
+  await host.yieldToHost();
   const model = withDriftReference(known, task.recording);
   return { method, learningCurve: [], ...fitted, model, fitSeconds };
 }
@@ -107,9 +111,9 @@ async function fitBy(task: SessionTask, method: SessionMethod): Promise<Fitted> 
       return { model: prepared, scores: score(task, prepared) };
     case 'stabilize': {
       expectGradientKind(task.base, method);
-      const { model } = stabilizeModel(task.base, unlabelledCounts(task.recording), {
-        seed: task.options.seed ?? 1,
-      });
+      const day = unlabelledCounts(task.recording);
+      const steps = stabilizeModelSteps(task.base, day, { seed: task.options.seed ?? 1 });
+      const { model } = await inTurns(steps, () => task.host.yieldToHost());
       return { model, scores: score(task, model) };
     }
     case 'scratch':

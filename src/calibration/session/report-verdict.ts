@@ -80,7 +80,9 @@ export function verdictOf(
     `and better in ${betterBlocksThanBaseline} of ${blocksText(blockCount)}.`;
   return {
     decision,
-    sentence: SENTENCES[decision](figures) + (isKnown ? ` ${knownText(data)}` : '') +
+    sentence:
+      SENTENCES[decision](figures) +
+      (isKnown ? ` ${knownText(data)}` : '') +
       (failed === undefined ? '' : ` But ${failureText(failed)}.`),
     gain,
     betterBlocks,

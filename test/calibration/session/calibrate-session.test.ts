@@ -7,6 +7,7 @@ import type { SessionMethod } from '../../../src/calibration/session/session-met
 import { isEarlierBetter } from '../../../src/calibration/session/preference.ts';
 import { fitDriftReference } from '../../../src/calibration/drift/drift-reference.ts';
 import { pretrain } from '../../../src/calibration/session/pretrain.ts';
+import { ridgeBaseline } from '../../../src/calibration/session/ridge-baseline.ts';
 import { sessionProvenance } from '../../../src/calibration/session/session-provenance.ts';
 import { decodeSession, scoreBlocks } from '../../../src/calibration/session/session-scores.ts';
 import { BetzError } from '../../../src/core/errors.ts';
@@ -212,6 +213,26 @@ describe('calibrateSession', () => {
       expect((await betzErrorOfAsync(() => calibrate(method, silent))).code).toBe('CAL_FEATURES_CONSTANT');
       expect((await betzErrorOfAsync(() => calibrate(method, short))).code).toBe('CAL_SESSION_TOO_SHORT');
     }
+  });
+
+  it('gives the host turns also while it describes what was fitted', async () => {
+    let turns = 0;
+    const counting: CalibrationHost = {
+      ...host,
+      yieldToHost: () => {
+        turns++;
+        return Promise.resolve();
+      },
+    };
+    const long = simulatedSession(8, 24);
+    const { blocks } = await calibrate('normalise', long, counting);
+    const ofNormalise = turns;
+    turns = 0;
+    await ridgeBaseline(long, blocks.fit, counting);
+    expect(ofNormalise - turns, 'before each part').toBe(5);
+    const options = { method: 'full', training: QUICK, onProgress: () => (turns = 0) } as const;
+    await calibrateSession(base, long, options, counting);
+    expect(turns - ofNormalise, 'five starts of factor analysis at least').toBeGreaterThan(5);
   });
 
   it('auto: a fine-tune that fails does not cost the readout', async () => {
