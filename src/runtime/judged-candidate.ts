@@ -2,7 +2,6 @@
 import { verdictOf, sessionSeconds } from '../calibration/session/report-verdict.ts';
 import type { Verdict } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
-import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { encodeModel } from '../decoders/model-file.ts';
@@ -18,20 +17,17 @@ export interface JudgedCandidate {
 }
 
 /**
- * Judged beside the decoder in service as it did decode the data: it may have adapted, which its model file does not tell.
- * @param outputs its, of the recording's bins
  * @param before what came into service since, by an earlier candidate of the same fit: then it is the one to be better than
  */
 export function judgeCandidate(
   recording: BinnedRecording,
   fitted: SessionCalibration,
-  outputs: Float32Array,
   before: JudgedCandidate | undefined,
   { base, origin }: Pick<LiveCalibrationOptions, 'base' | 'origin'>,
 ): JudgedCandidate {
-  const { candidate, baseline, blocks, failed } = fitted;
+  const { candidate, baseline, failed } = fitted;
   const earlier = before?.calibration.candidate;
-  const inService = earlier?.scores ?? scoreBlocks(recording, outputs, blocks.heldOut);
+  const inService = earlier?.scores ?? fitted.inService;
   const replaced =
     before === undefined
       ? origin

@@ -219,7 +219,12 @@ export class LiveCalibration implements Sink {
     };
     const workerUrl = fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl };
     try {
-      this.fit = new SessionFit(base, recording, { method, seed: origin.seed }, { onInterim, ...workerUrl });
+      this.fit = new SessionFit(
+        base,
+        recording,
+        { method, seed: origin.seed, inServiceOutputs: this.bins.outputs() },
+        { onInterim, ...workerUrl },
+      );
       const calibration = await this.fit.done;
       await this.interim?.settled;
       if (this.isFitting) this.evaluate(recording, calibration); // or it was cancelled
@@ -292,7 +297,7 @@ export class LiveCalibration implements Sink {
   }
 
   private judge(recording: BinnedRecording, fitted: SessionCalibration): JudgedCandidate {
-    return judgeCandidate(recording, fitted, this.bins.outputs(), this.service.now, this.options);
+    return judgeCandidate(recording, fitted, this.service.now, this.options);
   }
 
   /** A candidate that was rolled back stays so; one that is in the way of another change stays proposed. */

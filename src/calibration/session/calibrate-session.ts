@@ -20,6 +20,7 @@ import { fitReadout, learnBinByBin } from './readout-methods.ts';
 import { onlySegments, ridgeBaseline } from './ridge-baseline.ts';
 import { expectGradientKind, prepareForSession } from './session-model.ts';
 import type { SessionMethod } from './session-methods.ts';
+import { scoreBlocks } from './session-scores.ts';
 import type { BlockScores } from './session-scores.ts';
 import { score } from './session-task.ts';
 import type {
@@ -142,7 +143,9 @@ async function scoreBaseline(task: SessionTask): Promise<BlockScores> {
 }
 
 function scoreInService(task: SessionTask): BlockScores {
-  const { base, recording } = task;
+  const { base, recording, blocks, options } = task;
+  if (options.inServiceOutputs !== undefined)
+    return scoreBlocks(recording, options.inServiceOutputs, blocks.heldOut);
   const labels = recording.channels.map(({ label }) => label).join('\n');
   // With other channels it cannot run at all: as it would with those that it knows, and its own z-scores.
   if (base.features.channelLabels.join('\n') === labels) return score(task, base);

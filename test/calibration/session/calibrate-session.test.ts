@@ -215,6 +215,16 @@ describe('calibrateSession', () => {
     }
   });
 
+  it('judges beside what the decoder in service said, where that is known, and does not run it again', async () => {
+    const inServiceOutputs = session.target.values.map((value, i) => value + Math.sin(i));
+    let decoders = 0;
+    const counting = { ...host, makeKernels: () => (decoders++, host.makeKernels()) };
+    const options = { method: 'normalise', inServiceOutputs } as const;
+    const { inService, blocks } = await calibrateSession(base, session, options, counting);
+    expect(inService).toEqual(scoreBlocks(session, inServiceOutputs, blocks.heldOut));
+    expect(decoders, 'the candidate and the baseline').toBe(2);
+  });
+
   it('gives the host turns also while it describes what was fitted', async () => {
     let turns = 0;
     const counting: CalibrationHost = {
