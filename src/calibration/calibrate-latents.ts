@@ -4,7 +4,7 @@ import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { withReadInStatistics } from './hebbian/read-in-statistics.ts';
-import { fitReference, latentsOf, unlabelledCounts } from './stabilize.ts';
+import { latentsOf, referenceSteps, unlabelledCounts } from './stabilize.ts';
 import type { StabilizerReference } from './stabilize.ts';
 import { modelOfLatents } from './stabilize-model.ts';
 import type { BinRange } from './splits.ts';
@@ -36,7 +36,7 @@ export function* latentTask(
   }
   const day = unlabelledCounts(recording, range);
   yield;
-  const reference = fitReference(day, options);
+  const reference = yield* referenceSteps(day, options);
   yield;
   const latents = latentRecording(recording, reference);
   return {

@@ -22,7 +22,7 @@ import type { DecodingMetrics } from './metrics.ts';
 import { expectMovement } from './normalisation.ts';
 import { splitBins } from './splits.ts';
 import { unlabelledCounts } from './stabilize.ts';
-import { withReference } from './stabilize-model.ts';
+import { withReferenceSteps } from './stabilize-model.ts';
 import type { Splits } from './splits.ts';
 import { inTurns } from './steps.ts';
 import type { TrainingOptions, TrainingProgress } from './training.ts';
@@ -86,7 +86,8 @@ async function calibrateModel(
   if (latentCount === undefined) {
     const calibration = await calibrateChannels(recording, splits, options, host);
     const day = unlabelledCounts(recording, splits.fit);
-    return { ...calibration, model: withReference(calibration.model, day, seed) };
+    const model = await inTurns(withReferenceSteps(calibration.model, day, seed), () => host.yieldToHost());
+    return { ...calibration, model };
   }
   const { latents, toChannels } = await inTurns(
     latentTask(recording, splits.fit, options.kind, { latentCount, seed }),

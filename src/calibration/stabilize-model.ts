@@ -11,8 +11,10 @@ import { findDecoderKind } from '../decoders/registry.ts';
 import { latentProjection } from './factor-analysis.ts';
 import type { FactorModel } from './factor-analysis.ts';
 import { secondMoments } from './second-moments.ts';
-import { DEFAULT_LATENT_COUNT, fitReference, stabilize } from './stabilize.ts';
+import { DEFAULT_LATENT_COUNT, referenceSteps, stabilizeSteps } from './stabilize.ts';
 import type { Stabilization, StabilizeOptions, StabilizerReference, UnlabelledCounts } from './stabilize.ts';
+import { inOneGo } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 type ChannelNormalisation = Pick<Normalisation, 'featureMean' | 'featureScale'>;
 
@@ -59,6 +61,11 @@ const CHANNELS_PER_LATENT = 3;
  * @param day raw counts that the model was trained on
  */
 export function withReference(model: Model, day: UnlabelledCounts, seed: number): Model {
+  return inOneGo(withReferenceSteps(model, day, seed));
+}
+
+/** The same in steps of a part of a second. */
+export function* withReferenceSteps(model: Model, day: UnlabelledCounts, seed: number): Steps<Model> {
   const rest = { ...model };
   delete rest.stabilizer;
   if (findDecoderKind(model.kind).ends === undefined) return rest;
@@ -69,7 +76,7 @@ export function withReference(model: Model, day: UnlabelledCounts, seed: number)
     Math.min(DEFAULT_LATENT_COUNT, Math.floor(channelCount / CHANNELS_PER_LATENT)),
   );
   try {
-    const { factors } = fitReference(day, { latentCount, seed });
+    const { factors } = yield* referenceSteps(day, { latentCount, seed });
     return {
       ...rest,
       stabilizer: toStabilizer(factors, fromCounts(readIn ?? identity(channelCount), normalisation)),
@@ -184,6 +191,11 @@ function toStabilizer(
   };
 }
 
+interface StabilizedModel {
+  model: Model;
+  stabilization: Stabilization;
+}
+
 /**
  * The same model with the read-in of a new day. Its normalisation and its stabilizer stay those of calibration, so that
  * every day is aligned to that one, and no error adds up.
@@ -194,8 +206,17 @@ function toStabilizer(
 export function stabilizeModel(
   model: Model,
   day: UnlabelledCounts,
-  options: StabilizeOptions = {},
-): { model: Model; stabilization: Stabilization } {
+  options?: StabilizeOptions,
+): StabilizedModel {
+  return inOneGo(stabilizeModelSteps(model, day, options));
+}
+
+/** The same in steps of a part of a second. */
+export function* stabilizeModelSteps(
+  model: Model,
+  day: UnlabelledCounts,
+  options?: StabilizeOptions,
+): Steps<StabilizedModel> {
   const { means, loadings, privateVariances, toCore } = expectStabilizer(model);
   const { featureMean, featureScale } = model.normalisation;
   // What the decoder cannot see must not be what the latents are told by.
@@ -211,7 +232,7 @@ export function stabilizeModel(
     loadings: Float64Array.from(loadings.data),
     privateVariances: Float64Array.from(privateVariances),
   };
-  const stabilization = stabilize({ channelLabels, factors }, { ...day, counts }, options);
+  const stabilization = yield* stabilizeSteps({ channelLabels, factors }, { ...day, counts }, options);
   const toCounts = toReferenceCounts(factors, stabilization, model.normalisation, channelLabels);
   return { model: { ...model, readIn: composed(toCore, toCounts) }, stabilization };
 }

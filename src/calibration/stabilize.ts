@@ -16,13 +16,15 @@
  */
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording, Segment } from '../core/recording.ts';
-import { fitFactorAnalysis, latentProjection } from './factor-analysis.ts';
+import { factorAnalysisSteps, latentProjection } from './factor-analysis.ts';
 import type { FactorModel } from './factor-analysis.ts';
 import { orthogonalProcrustes, rotateRows } from './procrustes.ts';
 import type { BinRange } from './splits.ts';
 import { clipSegments } from './training-windows.ts';
 import { secondMoments } from './second-moments.ts';
 import type { SecondMoments } from './second-moments.ts';
+import { inOneGo } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { windowMeans } from './window-means.ts';
 
 /** What is kept of the day of calibration: the space that its latents live in. */
@@ -30,6 +32,11 @@ export interface StabilizerReference {
   channelLabels: readonly string[];
   /** Of raw counts (smoothed if the decoder smooths). */
   factors: FactorModel;
+}
+
+interface ReferenceOptions {
+  latentCount?: number;
+  seed?: number;
 }
 
 export interface StabilizeOptions {
@@ -75,12 +82,18 @@ const ROWS_PER_CHANNEL_MIN = 2;
 /**
  * @throws BetzError CAL_STABILIZE_TOO_SHORT, CAL_STABILIZE_NOT_FINITE, CAL_STABILIZE_LATENTS, CAL_FEATURES_CONSTANT
  */
-export function fitReference(
+export function fitReference(day: UnlabelledCounts, options?: ReferenceOptions): StabilizerReference {
+  return inOneGo(referenceSteps(day, options));
+}
+
+/** The same in steps of a part of a second. */
+export function* referenceSteps(
   day: UnlabelledCounts,
-  { latentCount = DEFAULT_LATENT_COUNT, seed = 1 }: { latentCount?: number; seed?: number } = {},
-): StabilizerReference {
+  { latentCount = DEFAULT_LATENT_COUNT, seed = 1 }: ReferenceOptions = {},
+): Steps<StabilizerReference> {
   const moments = momentsOf(day, latentCount);
-  return { channelLabels: day.channelLabels, factors: fitFactorAnalysis(moments, { latentCount, seed }) };
+  const factors = yield* factorAnalysisSteps(moments, { latentCount, seed });
+  return { channelLabels: day.channelLabels, factors };
 }
 
 /** A part of a recording without what was meant. */
@@ -107,13 +120,22 @@ export function unlabelledCounts(
 export function stabilize(
   reference: StabilizerReference,
   day: UnlabelledCounts,
-  { seed = 1, stableShare = STABLE_SHARE }: StabilizeOptions = {},
+  options?: StabilizeOptions,
 ): Stabilization {
+  return inOneGo(stabilizeSteps(reference, day, options));
+}
+
+/** The same in steps of a part of a second. */
+export function* stabilizeSteps(
+  reference: StabilizerReference,
+  day: UnlabelledCounts,
+  { seed = 1, stableShare = STABLE_SHARE }: StabilizeOptions = {},
+): Steps<Stabilization> {
   const { channelLabels, binMs } = day;
   expectSameChannels(reference.channelLabels, channelLabels);
   const { latentCount } = reference.factors;
   const moments = momentsOf(day, latentCount);
-  const fitted = fitFactorAnalysis(moments, { latentCount, seed });
+  const fitted = yield* factorAnalysisSteps(moments, { latentCount, seed });
   const loadingMin = (LOADING_MIN_PER_S * binMs) / 1000;
   const { isLoaded, kept, rotation, misfit } = align(fitted, reference.factors, loadingMin, stableShare);
   const dropped = channelLabels.flatMap((label, channel): DroppedChannel[] => {

@@ -37,7 +37,7 @@ export function sessionReportJson({
   previous,
 }: SessionResults): object {
   const { labels } = base.output;
-  const { candidate, tried, inService, baseline } = calibration;
+  const { candidate, tried, inService, baseline, failed } = calibration;
   return {
     decoder: base.kind,
     method: candidate.method,
@@ -52,7 +52,8 @@ export function sessionReportJson({
     heldOutR2: namedR2(labels, candidate.scores.metrics),
     inServiceR2: namedR2(labels, inService.metrics),
     baselineR2: namedR2(labels, baseline.metrics),
-    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session)),
+    failed: failed ?? null,
+    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session), failed),
     later:
       rest === undefined
         ? null
@@ -77,9 +78,9 @@ export function sessionReportLines({
   previous,
 }: SessionResults): string[] {
   const { labels, name } = base.output;
-  const { candidate, inService, baseline } = calibration;
+  const { candidate, inService, baseline, failed } = calibration;
   const seconds = (session.binCount * session.binMs) / 1000;
-  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session));
+  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, session), failed);
   return [
     `${base.kind} calibrated by ${candidate.method} on ${seconds.toFixed(0)} s of ${session.name} in ${candidate.fitSeconds.toFixed(1)} s`,
     `R2 of ${name}${lagText(lagOf(base))} on ${verdict.blockCount} held-out blocks:  ${r2Text(labels, candidate.scores.metrics)}`,

@@ -2,7 +2,6 @@
 import { verdictOf, sessionSeconds } from '../calibration/session/report-verdict.ts';
 import type { Verdict } from '../calibration/session/report-verdict.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
-import { scoreBlocks } from '../calibration/session/session-scores.ts';
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { encodeModel } from '../decoders/model-file.ts';
@@ -18,26 +17,23 @@ export interface JudgedCandidate {
 }
 
 /**
- * Judged beside the decoder in service as it did decode the data: it may have adapted, which its model file does not tell.
- * @param outputs its, of the recording's bins
  * @param before what came into service since, by an earlier candidate of the same fit: then it is the one to be better than
  */
 export function judgeCandidate(
   recording: BinnedRecording,
   fitted: SessionCalibration,
-  outputs: Float32Array,
   before: JudgedCandidate | undefined,
   { base, origin }: Pick<LiveCalibrationOptions, 'base' | 'origin'>,
 ): JudgedCandidate {
-  const { candidate, baseline, blocks } = fitted;
+  const { candidate, baseline, failed } = fitted;
   const earlier = before?.calibration.candidate;
-  const inService = earlier?.scores ?? scoreBlocks(recording, outputs, blocks.heldOut);
+  const inService = earlier?.scores ?? fitted.inService;
   const replaced =
     before === undefined
       ? origin
       : { ...origin, baseName: `by ${earlier?.method}, in this session`, baseSha256: before.hash };
   const calibration = { ...fitted, inService };
-  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording));
+  const verdict = verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording), failed);
   const provenance = sessionProvenance(base, recording, calibration, replaced);
   const bytes = encodeModel({ ...candidate.model, provenance }, `betz ${origin.version}`);
   return { calibration, verdict, bytes, hash: modelHash(bytes) };

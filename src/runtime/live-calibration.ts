@@ -6,7 +6,7 @@
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { Guardrails } from '../calibration/session/guardrails.ts';
 import type { CalibrationState } from '../calibration/session/guardrails.ts';
-import { isForUse } from '../calibration/session/report-verdict.ts';
+import { failureText, isForUse } from '../calibration/session/report-verdict.ts';
 import { BetzError } from '../core/errors.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import { CandidateHandOut } from './candidate-hand-out.ts';
@@ -219,7 +219,12 @@ export class LiveCalibration implements Sink {
     };
     const workerUrl = fitWorkerUrl === undefined ? {} : { workerUrl: fitWorkerUrl };
     try {
-      this.fit = new SessionFit(base, recording, { method, seed: origin.seed }, { onInterim, ...workerUrl });
+      this.fit = new SessionFit(
+        base,
+        recording,
+        { method, seed: origin.seed, inServiceOutputs: this.bins.outputs() },
+        { onInterim, ...workerUrl },
+      );
       const calibration = await this.fit.done;
       await this.interim?.settled;
       if (this.isFitting) this.evaluate(recording, calibration); // or it was cancelled
@@ -276,7 +281,9 @@ export class LiveCalibration implements Sink {
     const { interim } = this;
     const why = interim?.whyNot(method, this.service.now === interim.judged);
     if (why !== undefined) {
-      this.rails.advance('rejected', this.seconds, why);
+      const { failed } = fitted;
+      const reason = failed === undefined ? why : `${why}; ${failureText(failed)}`;
+      this.rails.advance('rejected', this.seconds, reason);
       return;
     }
     const judged = this.judge(recording, fitted);
@@ -290,7 +297,7 @@ export class LiveCalibration implements Sink {
   }
 
   private judge(recording: BinnedRecording, fitted: SessionCalibration): JudgedCandidate {
-    return judgeCandidate(recording, fitted, this.bins.outputs(), this.service.now, this.options);
+    return judgeCandidate(recording, fitted, this.service.now, this.options);
   }
 
   /** A candidate that was rolled back stays so; one that is in the way of another change stays proposed. */

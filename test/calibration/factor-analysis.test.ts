@@ -1,7 +1,11 @@
 import { determinant, inverse, Matrix } from 'ml-matrix';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitFactorAnalysis, latentProjection } from '../../src/calibration/factor-analysis.ts';
+import {
+  factorAnalysisSteps,
+  fitFactorAnalysis,
+  latentProjection,
+} from '../../src/calibration/factor-analysis.ts';
 import type { FactorModel } from '../../src/calibration/factor-analysis.ts';
 import { secondMoments } from '../../src/calibration/second-moments.ts';
 import { Rng } from '../../src/core/rng.ts';
@@ -48,6 +52,13 @@ describe('factor analysis', () => {
     ).toBeLessThan(0.06);
     expect(relativeDistance(fitted.privateVariances, truth.privateVariances)).toBeLessThan(0.05);
     expect(relativeDistance(fitted.means, truth.means)).toBeLessThan(0.03);
+  });
+
+  it('stops before every start, and every 32 iterations', () => {
+    const steps = factorAnalysisSteps(moments, { latentCount: 3, seed: 1, tolerance: -1, restartCount: 4 });
+    let stops = 0;
+    while (steps.next().done !== true) stops++;
+    expect(stops).toBe(4 + Math.ceil((300 - 15) / 32));
   });
 
   it('has a log-likelihood that never falls, and is the Gaussian one', () => {

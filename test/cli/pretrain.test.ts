@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseDays } from '../../src/cli/simulated-days.ts';
-import { readModelFile } from '../../src/host/model-store.ts';
+import { readModelFile, writeModelFile } from '../../src/host/model-store.ts';
 import { failureOf, inFolder, jsonOf, listing, startCli } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { writeSmallRecording } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
+import { withHugeReadout } from '../support/decoder-models.ts';
 import { temporaryFolder } from '../support/recording-folder.ts';
 import { driftReference } from '../support/cli-reports.ts';
 
@@ -34,6 +35,7 @@ const sessionReport = z.strictObject({
   tried: z.array(
     z.strictObject({ method: z.string(), fitSeconds: z.number().nonnegative(), heldOutR2: accuracy }),
   ),
+  failed: z.strictObject({ method: z.string(), code: z.string(), reason: z.string() }).nullable(),
   heldOutR2: accuracy,
   inServiceR2: accuracy,
   baselineR2: accuracy,
@@ -189,6 +191,23 @@ describe('betz calibrate --model', () => {
       expect(readFileSync(core).equals(before)).toBe(true);
     },
   );
+
+  it('keeps the readout of auto where what was to follow fails, and says so', async () => {
+    const { model } = readModelFile(core);
+    writeModelFile(join(folder, 'huge'), withHugeReadout(model));
+    const args = ['--model', 'huge', ...TINY, '--day', '8', '--out', 'kept', '--report', 'kept.html'];
+    const result = await calibrate(...args, '--json');
+    expect(result.code, result.stderr).toBe(0);
+    const report = sessionReport.parse(jsonOf(result));
+    const failed = { method: 'ends', code: 'CAL_DIVERGED' };
+    expect(report).toMatchObject({ method: 'readout', failed });
+    expect(report.verdict.sentence).toMatch(/But the fit by ends, .* failed and is left out: CAL_DIVERGED, /);
+    expect(readModelFile(join(folder, 'kept')).model.provenance).toMatchObject({ method: 'readout' });
+    expect(JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8'))).toMatchObject({ failed });
+    expect(readFileSync(join(folder, 'kept.html'), 'utf8')).toContain(report.verdict.sentence);
+    const words = (await calibrate(...args, '--replace')).stdout.split('\n');
+    expect(words).toContain(report.verdict.sentence);
+  });
 
   it('names the model after the one before it and the method, and shows it to people', async () => {
     const day = [...DAY, '--day', '9', '--method', 'readout'];

@@ -124,10 +124,17 @@ describe('auto in a session', () => {
     });
   });
 
-  it('leaves it there, and gives it out, when nothing better was found', async () => {
-    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker('send(interim);') }, stopAtEnd);
+  it.each([
+    ['nothing better was found', 'send(interim);', /and is in service already$/],
+    [
+      'what was to follow failed',
+      `send({ ...interim, failed: { method: 'ends', code: 'CAL_DIVERGED', reason: 'why' } });`,
+      /is in service already; the fit by ends, .* failed and is left out: CAL_DIVERGED, why$/,
+    ],
+  ])('leaves it there, and gives it out, when %s', async (_, then, reason) => {
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(then) }, stopAtEnd);
     expect(statesOf(run).slice(2)).toEqual(['interim', 'evaluating', 'rejected', 'promoted']);
-    expect(reasons.at(-2)).toContain('is in service already');
+    expect(reasons.at(-2)).toMatch(reason);
     expect(reasons.at(-1)).toContain('the decoder by readout stays in service');
     expect(given.map(modelHash)).toEqual(promotedHashes(run));
     expect(decodeModel(given[0]).provenance).toMatchObject({ method: 'readout', replaces: 'base' });

@@ -1,7 +1,6 @@
 /** What can go wrong with a calibration of a running session: each time an error with a code, and a session that is as it was. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BinnedRecording } from '../../src/core/recording.ts';
-import type { Model } from '../../src/decoders/decoder.ts';
 import { compiledUrl } from '../../src/host/compiled.ts';
 import {
   BASE,
@@ -12,6 +11,7 @@ import {
   statesOf,
 } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
+import { withHugeReadout } from '../support/decoder-models.ts';
 import { betzErrorOfAsync } from '../support/recording-errors.ts';
 import { withChannels } from '../support/session-days.ts';
 import { offlineOutputs } from '../support/sessions.ts';
@@ -77,6 +77,16 @@ describe('a fit that goes wrong', () => {
     expectUntouched(run, offlineOutputs(base, RECORDING, { startBin: 0, endBin: RECORDING.binCount }));
   });
 
+  it('after the readout of auto is known leaves the readout to be proposed, and says why it stands alone', async () => {
+    const run = await startCalibrated({ base: withHugeReadout(BASE), method: 'auto' });
+    await expectWhole(run);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    const { states, method } = run.calibration.account();
+    expect(method).toBe('readout');
+    expect(states[3].reason).toMatch(/^Use the new decoder: .* the fit by ends, which was to follow, failed/);
+    expect(states[3].reason).toContain('CAL_DIVERGED, training diverged at step ');
+  });
+
   it('so that the candidate holds NaN fails, and touches nothing', async () => {
     let proposals = 0;
     const run = await startCalibrated({
@@ -128,24 +138,6 @@ describe('a fit that goes wrong', () => {
     expectUntouched(run, expected.slice(0, bins));
   });
 });
-
-/** Outputs as before, but the loss overflows. */
-function withHugeReadout(model: Model): Model {
-  const factor = 1e22;
-  const { tensors, normalisation } = model;
-  const grown = ['readout.weight', 'readout.bias'].map((name) => {
-    const { shape, data } = tensors[name];
-    return [name, { shape, data: data.map((value) => value * factor) }] as const;
-  });
-  return {
-    ...model,
-    tensors: { ...tensors, ...Object.fromEntries(grown) },
-    normalisation: {
-      ...normalisation,
-      outputScale: normalisation.outputScale.map((scale) => scale / factor),
-    },
-  };
-}
 
 /** Our own fit, whose result is spoiled before it is handed over. */
 function fitWorker(spoil: string): URL {

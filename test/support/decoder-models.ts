@@ -75,6 +75,24 @@ export function untrainedFor(recording: BinnedRecording, hiddenCount = 32): Mode
   };
 }
 
+/** Outputs as before, but the loss of a training by gradient overflows. */
+export function withHugeReadout(model: Model): Model {
+  const factor = 1e22;
+  const { tensors, normalisation } = model;
+  const grown = ['readout.weight', 'readout.bias'].map((name) => {
+    const { shape, data } = tensors[name];
+    return [name, { shape, data: data.map((value) => value * factor) }] as const;
+  });
+  return {
+    ...model,
+    tensors: { ...tensors, ...Object.fromEntries(grown) },
+    normalisation: {
+      ...normalisation,
+      outputScale: normalisation.outputScale.map((scale) => scale / factor),
+    },
+  };
+}
+
 /** [binCount x inputCount] Poisson counts, most of them zero. */
 export function randomCounts(binCount: number, inputCount: number, seed: number): Float32Array {
   const rng = new Rng(seed);

@@ -43,6 +43,8 @@ export class AdaptiveNormalisation {
   /** 0 for channels that are ignored. */
   private readonly referenceDeviation: Float32Array;
   private readonly deviationFloor: Float32Array;
+  /** Of the bin under way: within its limits, and 0 for channels that are ignored. */
+  private readonly deviation: Float64Array;
   private readonly gate: ArtefactGate;
   private readonly shareMin: number;
   private readonly priorBins: number;
@@ -81,6 +83,7 @@ export class AdaptiveNormalisation {
     this.mean = this.state.subarray(0, channelCount);
     this.variance = this.state.subarray(channelCount, 2 * channelCount);
     this.extra = this.state.subarray(2 * channelCount);
+    this.deviation = new Float64Array(channelCount);
     this.reset();
   }
 
@@ -96,31 +99,20 @@ export class AdaptiveNormalisation {
    * @param scores [channelCount] z, written; what is not finite stays so, and channels that are ignored give 0 times it
    */
   normalise(features: Float32Array, scores: Float32Array): void {
-    const { mean, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
+    const { mean, deviation } = this;
+    this.updateDeviation();
     for (let c = 0; c < scores.length; c++) {
-      const reference = referenceDeviation[c];
-      if (reference === 0) {
-        scores[c] = features[c] * 0; // NaN has to show
-        continue;
-      }
-      const deviation = Math.max(
-        deviationFloor[c],
-        Math.min(reference * scaleRatioMax, Math.sqrt(variance[c])),
-      );
-      scores[c] = (features[c] - mean[c]) / deviation;
+      // NaN has to show, of a channel that is ignored too.
+      scores[c] = deviation[c] === 0 ? features[c] * 0 : (features[c] - mean[c]) / deviation[c];
     }
   }
 
   /** The z-scores of now as those of a model. */
   learned(): Pick<Normalisation, 'featureMean' | 'featureScale'> {
-    const { mean, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
+    this.updateDeviation();
     return {
-      featureMean: mean.slice(),
-      featureScale: referenceDeviation.map((reference, c) =>
-        reference === 0
-          ? 0
-          : 1 / Math.max(deviationFloor[c], Math.min(reference * scaleRatioMax, Math.sqrt(variance[c]))),
-      ),
+      featureMean: this.mean.slice(),
+      featureScale: Float32Array.from(this.deviation, (d) => (d === 0 ? 0 : 1 / d)),
     };
   }
 
@@ -144,6 +136,14 @@ export class AdaptiveNormalisation {
       const low = referenceMean[c] - reach;
       mean[c] = Math.max(low, Math.min(low + 2 * reach, mean[c] + share * surprise));
       variance[c] = (1 - share) * (variance[c] + share * surprise * surprise);
+    }
+  }
+
+  private updateDeviation(): void {
+    const { deviation, variance, referenceDeviation, deviationFloor, scaleRatioMax } = this;
+    for (let c = 0; c < deviation.length; c++) {
+      const highest = referenceDeviation[c] * scaleRatioMax;
+      deviation[c] = Math.max(deviationFloor[c], Math.min(highest, Math.sqrt(variance[c])));
     }
   }
 }

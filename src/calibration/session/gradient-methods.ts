@@ -5,7 +5,8 @@ import { findDecoderKind } from '../../decoders/registry.ts';
 import { NO_AUGMENTATION } from '../augmentation.ts';
 import { calibrateByGradient } from '../calibrate-gradient.ts';
 import { unlabelledCounts } from '../stabilize.ts';
-import { withReference } from '../stabilize-model.ts';
+import { withReferenceSteps } from '../stabilize-model.ts';
+import { inTurns } from '../steps.ts';
 import type { TrainingOptions } from '../training.ts';
 import { fineTune } from './fine-tune.ts';
 import type { FineTuneSettings } from './fine-tune.ts';
@@ -74,12 +75,13 @@ export async function fitByGradient(task: SessionTask, method: GradientMethod): 
   // The read-in by gradient moves the latents to where the readout knows them; what is left is linear.
   const fitted =
     method === 'ends' ? await fitReadout(task, chosen, model) : { model, scores: score(task, chosen) };
-  return { ...fitted, model: ofSession(task, fitted.model), learningCurve };
+  return { ...fitted, model: await ofSession(task, fitted.model), learningCurve };
 }
 
 /** What has learned from the session keeps its latents, for days without labels. */
-function ofSession({ recording, options }: SessionTask, model: Model): Model {
-  return withReference(model, unlabelledCounts(recording), options.seed ?? 1);
+function ofSession({ recording, options, host }: SessionTask, model: Model): Promise<Model> {
+  const steps = withReferenceSteps(model, unlabelledCounts(recording), options.seed ?? 1);
+  return inTurns(steps, () => host.yieldToHost());
 }
 
 /** The same kind and size, knowing nothing but the session. */
@@ -117,7 +119,11 @@ export async function fitFromScratch(task: SessionTask): Promise<Fitted> {
     provenance: {},
   };
   const chosen = { ...model, tensors: result.trained.tensors };
-  return { model: ofSession(task, model), scores: score(task, chosen), learningCurve: result.trained.checks };
+  return {
+    model: await ofSession(task, model),
+    scores: score(task, chosen),
+    learningCurve: result.trained.checks,
+  };
 }
 
 function unsupported(kind: string, method: SessionMethod): BetzError {

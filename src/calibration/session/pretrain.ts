@@ -17,9 +17,10 @@ import { withDriftReference } from '../drift/model-drift.ts';
 import { withReadInStatistics } from '../hebbian/read-in-statistics.ts';
 import { learnedData } from '../learned-data.ts';
 import { unlabelledCounts } from '../stabilize.ts';
-import { withReference } from '../stabilize-model.ts';
+import { withReferenceSteps } from '../stabilize-model.ts';
 import { readInNames } from '../step-plan.ts';
 import type { StepPlan } from '../step-plan.ts';
+import { inTurns } from '../steps.ts';
 import { refitDecoder, trainDecoder } from '../training.ts';
 import type {
   Trained,
@@ -152,7 +153,8 @@ export async function pretrain(
     const last = sessions.length - 1;
     const day = unlabelledCounts(recordings[last]);
     const known = withReadInStatistics(modelOf(tensors, last), day.counts);
-    const model = withDriftReference(withReference(known, day, given.seed), recordings[last]);
+    const aligned = await inTurns(withReferenceSteps(known, day, given.seed), () => host.yieldToHost());
+    const model = withDriftReference(aligned, recordings[last]);
     const heldOutR2 = recordings.map(({ name }, i) => ({ recording: name, r2Mean: scores[i] }));
     const trainSeconds = (host.clock.nowNs() - startNs) / NS_PER_S;
     const provenance = {

@@ -3,6 +3,7 @@ import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import { learnedBinCount } from '../learned-data.ts';
 import type { BlockScores } from './session-scores.ts';
+import type { FailedMethod } from './session-task.ts';
 
 /** Less than this is no gain: the held-out blocks of one session hardly tell such differences. */
 const GAIN_MIN = 0.02;
@@ -46,12 +47,16 @@ export interface Verdict {
   rule: string;
 }
 
-/** @param data of the session, and how much of them the decoder in service had learned from before */
+/**
+ * @param data of the session, and how much of them the decoder in service had learned from before
+ * @param failed what was to follow the candidate
+ */
 export function verdictOf(
   candidate: BlockScores,
   inService: BlockScores,
   baseline: BlockScores,
   data: SessionSeconds = { seconds: 0, knownSeconds: 0 },
+  failed?: FailedMethod,
 ): Verdict {
   const isKnown = data.knownSeconds > 0;
   const gain = candidate.metrics.r2Mean - inService.metrics.r2Mean;
@@ -75,7 +80,10 @@ export function verdictOf(
     `and better in ${betterBlocksThanBaseline} of ${blocksText(blockCount)}.`;
   return {
     decision,
-    sentence: SENTENCES[decision](figures) + (isKnown ? ` ${knownText(data)}` : ''),
+    sentence:
+      SENTENCES[decision](figures) +
+      (isKnown ? ` ${knownText(data)}` : '') +
+      (failed === undefined ? '' : ` But ${failureText(failed)}.`),
     gain,
     betterBlocks,
     gainOverBaseline,
@@ -89,6 +97,11 @@ export function verdictOf(
       `had learned from these data before. A decoder with an R2 ` +
       `below ${R2_USABLE} is not recommended at all.`,
   };
+}
+
+/** As one clause. */
+export function failureText({ method, code, reason }: FailedMethod): string {
+  return `the fit by ${method}, which was to follow, failed and is left out: ${code}, ${reason}`;
 }
 
 /** Whether it advises to put the new decoder into service. */

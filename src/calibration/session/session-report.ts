@@ -2,7 +2,7 @@
 import type { BinnedRecording, Segment } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import type { SessionMethod } from './session-methods.ts';
-import type { SessionCalibration, SessionCandidate } from './session-task.ts';
+import type { FailedMethod, SessionCalibration, SessionCandidate } from './session-task.ts';
 import { channelChanges, FACTOR_MIN, SPIKES_MIN, Z_MIN } from './channel-changes.ts';
 import type { ChannelChange } from './channel-changes.ts';
 import { sessionSeconds, verdictOf } from './report-verdict.ts';
@@ -78,6 +78,8 @@ export interface SessionReport {
   blocks: readonly ReportBlock[];
   scores: { candidate: ReportScores; inService: ReportScores; baseline: ReportScores };
   methods: readonly ReportMethod[];
+  /** What was to follow them, and could not. */
+  failed: FailedMethod | null;
   channels: {
     rule: string;
     changedCount: number;
@@ -104,7 +106,7 @@ export interface ReportContext {
 export function sessionReport(
   base: Model,
   recording: BinnedRecording,
-  { candidate, tried, blocks, inService, baseline }: SessionCalibration,
+  { candidate, tried, blocks, inService, baseline, failed }: SessionCalibration,
   { seed, provenance = {} }: ReportContext,
 ): SessionReport {
   const { binMs, binCount, segments, target } = recording;
@@ -116,7 +118,7 @@ export function sessionReport(
   return {
     schema: REPORT_SCHEMA,
     version: REPORT_VERSION,
-    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording)),
+    verdict: verdictOf(candidate.scores, inService, baseline, sessionSeconds(base, recording), failed),
     session: {
       name: recording.name,
       channelCount: recording.channels.length,
@@ -155,6 +157,7 @@ export function sessionReport(
       baseline: scoresOf(baseline),
     },
     methods: tried.map((one) => methodOf(one, one === candidate)),
+    failed: failed ?? null,
     channels: {
       rule: CHANNEL_RULE,
       changedCount: channels.filter(({ state }) => state !== 'unchanged').length,

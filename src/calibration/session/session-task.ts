@@ -1,4 +1,5 @@
 /** One calibration of a model to a session: what a method is given, and what it gives back. */
+import type { ErrorCode } from '../../core/errors.ts';
 import type { BinnedRecording } from '../../core/recording.ts';
 import type { Model } from '../../decoders/decoder.ts';
 import type { CalibrationHost } from '../calibrate.ts';
@@ -15,6 +16,8 @@ export interface SessionOptions {
   training?: Partial<TrainingOptions>;
   /** Of `lora`. */
   rank?: number;
+  /** What the decoder in service said of the recording, where it has decoded it: [binCount x outputs]. Default: it is run over it. */
+  inServiceOutputs?: Float32Array;
   onProgress?: (progress: TrainingProgress & { method: SessionMethod }) => void;
   /** Told of every candidate when it is ready: with `auto` the quick one comes first. */
   onCandidate?: (candidate: SessionCandidate) => void;
@@ -28,9 +31,17 @@ export interface SessionCalibration {
   candidate: SessionCandidate;
   tried: readonly SessionCandidate[];
   blocks: HeldOutBlocks;
-  /** The decoder in service, as it is. */
+  /** The decoder in service, as it is, or as it decoded the recording: it may have adapted, which its model does not tell. */
   inService: BlockScores;
   baseline: BlockScores;
+  /** What was to follow, and could not: what was fitted before stands for itself. */
+  failed?: FailedMethod;
+}
+
+export interface FailedMethod {
+  method: SessionMethod;
+  code: ErrorCode;
+  reason: string;
 }
 
 export interface SessionCandidate {

@@ -7,8 +7,10 @@ import type { SessionMethod } from '../../../src/calibration/session/session-met
 import { isEarlierBetter } from '../../../src/calibration/session/preference.ts';
 import { fitDriftReference } from '../../../src/calibration/drift/drift-reference.ts';
 import { pretrain } from '../../../src/calibration/session/pretrain.ts';
+import { ridgeBaseline } from '../../../src/calibration/session/ridge-baseline.ts';
 import { sessionProvenance } from '../../../src/calibration/session/session-provenance.ts';
 import { decodeSession, scoreBlocks } from '../../../src/calibration/session/session-scores.ts';
+import { BetzError } from '../../../src/core/errors.ts';
 import type { Model } from '../../../src/decoders/decoder.ts';
 import { kalman } from '../../../src/decoders/kalman/index.ts';
 import { decodeModel, encodeModel } from '../../../src/decoders/model-file.ts';
@@ -16,7 +18,7 @@ import { quantiseModel } from '../../../src/decoders/quantise-model.ts';
 import { createCalibrationHost } from '../../../src/host/calibration-host.ts';
 import { loadKernels } from '../../../src/host/load-kernels.ts';
 import { expectClose } from '../../support/cases.ts';
-import { randomModel } from '../../support/decoder-models.ts';
+import { randomModel, withHugeReadout } from '../../support/decoder-models.ts';
 import { betzErrorOfAsync } from '../../support/recording-errors.ts';
 import { simulatedSession, withChannels } from '../../support/session-days.ts';
 
@@ -211,6 +213,62 @@ describe('calibrateSession', () => {
       expect((await betzErrorOfAsync(() => calibrate(method, silent))).code).toBe('CAL_FEATURES_CONSTANT');
       expect((await betzErrorOfAsync(() => calibrate(method, short))).code).toBe('CAL_SESSION_TOO_SHORT');
     }
+  });
+
+  it('judges beside what the decoder in service said, where that is known, and does not run it again', async () => {
+    const inServiceOutputs = session.target.values.map((value, i) => value + Math.sin(i));
+    let decoders = 0;
+    const counting = { ...host, makeKernels: () => (decoders++, host.makeKernels()) };
+    const options = { method: 'normalise', inServiceOutputs } as const;
+    const { inService, blocks } = await calibrateSession(base, session, options, counting);
+    expect(inService).toEqual(scoreBlocks(session, inServiceOutputs, blocks.heldOut));
+    expect(decoders, 'the candidate and the baseline').toBe(2);
+  });
+
+  it('gives the host turns also while it describes what was fitted', async () => {
+    let turns = 0;
+    const counting: CalibrationHost = {
+      ...host,
+      yieldToHost: () => {
+        turns++;
+        return Promise.resolve();
+      },
+    };
+    const long = simulatedSession(8, 24);
+    const { blocks } = await calibrate('normalise', long, counting);
+    const ofNormalise = turns;
+    turns = 0;
+    await ridgeBaseline(long, blocks.fit, counting);
+    expect(ofNormalise - turns, 'before each part').toBe(5);
+    const options = { method: 'full', training: QUICK, onProgress: () => (turns = 0) } as const;
+    await calibrateSession(base, long, options, counting);
+    expect(turns - ofNormalise, 'five starts of factor analysis at least').toBeGreaterThan(5);
+  });
+
+  it('auto: a fine-tune that fails does not cost the readout', async () => {
+    const huge = withHugeReadout(base);
+    const by = (method: SessionMethod): Promise<SessionCalibration> =>
+      calibrateSession(huge, session, { method, training: QUICK }, host);
+    const { candidate, tried, failed, inService } = await by('auto');
+    const { fitSeconds, ...readout } = (await by('readout')).candidate;
+    expect(candidate).toEqual({ ...readout, fitSeconds: expect.any(Number) as number });
+    expect(fitSeconds).toBeGreaterThan(0);
+    expect(tried).toEqual([candidate]);
+    expect(failed).toEqual({
+      ...{ method: 'ends', code: 'CAL_DIVERGED' },
+      reason: expect.stringContaining('training diverged at step') as string,
+    });
+    expect(candidate.scores.metrics.r2Mean).toBeGreaterThan(inService.metrics.r2Mean);
+    expect((await betzErrorOfAsync(() => by('ends'))).code, 'nothing else was fitted').toBe('CAL_DIVERGED');
+    expect(await calibrate('auto')).not.toHaveProperty('failed');
+  });
+
+  it.each([
+    ['is cancelled', new BetzError('CAL_FIT_CANCELLED', 'the fit was cancelled', { tip: 'Wait.' })],
+    ['meets a fault of ours', new Error('assertion failed')],
+  ])('auto: ends when the fine-tune %s', async (_, error) => {
+    const stopping = { ...host, makePool: () => Promise.reject(error) };
+    await expect(calibrate('auto', session, stopping)).rejects.toBe(error);
   });
 
   it('does not adapt kinds that are fitted in closed form', async () => {

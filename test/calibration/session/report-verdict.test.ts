@@ -44,6 +44,15 @@ describe('verdict', () => {
     expect(verdict.gainOverBaseline).toBeCloseTo(0.2, 9);
   });
 
+  it('says that what was to follow failed, with its code and why', () => {
+    const data = { seconds: 60, knownSeconds: 0 };
+    const failed = { method: 'full', code: 'CAL_DIVERGED', reason: 'training diverged at step 3' } as const;
+    const { sentence } = verdictOf(scores([0.8]), scores([0.5]), scores([0.6]), data, failed);
+    expect(sentence).toMatch(
+      / of 1 block\. But the fit by full, .* failed .*: CAL_DIVERGED, training diverged at step 3\.$/,
+    );
+  });
+
   it('does not plainly say use of data that the decoder in service had learned from', () => {
     const judge = (knownSeconds: number, inService = 0.5, baseline = 0.6): ReturnType<typeof verdictOf> =>
       verdictOf(scores([0.8, 0.8]), scores([inService, inService]), scores([baseline, baseline]), {
