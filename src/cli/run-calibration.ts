@@ -8,6 +8,7 @@ import { version } from '../host/version.ts';
 import { LiveCalibration } from '../runtime/live-calibration.ts';
 import type { LiveCalibrationAccount } from '../runtime/live-calibration-account.ts';
 import { meanOf, meanR2Text, namedR2 } from './metrics-text.ts';
+import { decoderChangeText } from './session-text.ts';
 import { keptLines } from './refuse-replacing.ts';
 
 export interface RunCalibrationOptions {
@@ -44,6 +45,9 @@ export function makeCalibration(
     ...(autoPromote === undefined ? {} : { autoPromote }),
     onTransition: (transition) => {
       tell(transitionText(transition));
+    },
+    onOtherChange: (event) => {
+      tell(decoderChangeText(event));
     },
     ...(candidateOut === undefined
       ? {}
@@ -96,13 +100,12 @@ export function calibrationLines(
   binMs: number,
   candidateOut?: string,
 ): string[] {
-  const { states, accuracy } = account;
+  const { states, accuracy, verdict } = account;
   const { state, reason, code, tip } = states[states.length - 1];
-  const proposal = states.find((transition) => transition.state === 'proposed');
   return [
     `calibrated ${state}: ${code === undefined ? '' : `${code} `}${reason}`,
     ...(tip === undefined ? [] : [`tip       ${tip}`]),
-    ...(proposal === undefined || state === 'proposed' ? [] : [`verdict   ${proposal.reason}`]),
+    ...(verdict === undefined || reason.includes(verdict.sentence) ? [] : [`verdict   ${verdict.sentence}`]),
     ...accuracy.map(
       (measured) =>
         `decoder ${measured.generation} R2 ${meanR2Text(measured, binMs)} over ${measured.binCount} bins` +

@@ -122,9 +122,10 @@ export async function runSession(
   interrupt.tellBy(tell);
   control.attach(session, calibration, tell);
   display.start(session);
-  const endKeys = hasKeys(options)
-    ? listenForKeys(process.stdin, control.actions(interrupt))
-    : (): void => undefined;
+  const isByKeys = hasKeys(options);
+  const endKeys = isByKeys ? listenForKeys(process.stdin, control.actions(interrupt)) : (): void => undefined;
+  const signalText = isByKeys ? undefined : control.signalText();
+  if (signalText !== undefined) tell(signalText);
   try {
     const summary = await session.done;
     endKeys();

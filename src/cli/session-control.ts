@@ -74,6 +74,12 @@ export class SessionControl {
     ].join('   ');
   }
 
+  /** For whoever has no keys; the process may be somebody's child, such as npx's, which does not hand signals on. */
+  signalText(): string | undefined {
+    if (process.platform === 'win32' || this.calibration === undefined) return undefined;
+    return `to go back to the decoder before: kill -USR2 ${process.pid}`;
+  }
+
   /** The session's event says when it has happened. */
   private readonly rollBack = (): void => {
     if (this.session === undefined) this.tell('not rolled back: the session has not begun');

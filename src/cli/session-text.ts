@@ -80,11 +80,8 @@ export function eventText(event: SessionEvent): string | undefined {
     case 'sinkFailed':
       return `${event.sink} failed and is off: ${event.error.message}`;
     case 'promoted':
-      return `from bin ${event.binIndex} on the new decoder is in service (generation ${event.generation})`;
-    case 'rolledBack': {
-      const why = event.reason === 'asked' ? '' : ': the new one gave numbers that are not finite';
-      return `from bin ${event.binIndex} on the decoder before is in service again (generation ${event.generation})${why}`;
-    }
+    case 'rolledBack':
+      return decoderChangeText(event);
     case 'adaptationRolledBack':
       return 'what the decoder had learned by itself made it worse, and was given up';
     case 'drift':
@@ -94,6 +91,14 @@ export function eventText(event: SessionEvent): string | undefined {
     case 'failed':
       return undefined;
   }
+}
+
+export function decoderChangeText(event: Extract<SessionEvent, { kind: 'promoted' | 'rolledBack' }>): string {
+  const { binIndex, generation } = event;
+  if (event.kind === 'promoted')
+    return `from bin ${binIndex} on the new decoder is in service (generation ${generation})`;
+  const why = event.reason === 'asked' ? '' : ': the new one gave numbers that are not finite';
+  return `from bin ${binIndex} on the decoder before is in service again (generation ${generation})${why}`;
 }
 
 export function summaryLines(summary: SessionSummary, recordPath?: string): string[] {

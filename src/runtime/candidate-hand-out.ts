@@ -2,9 +2,9 @@
 import type { JudgedCandidate } from './judged-candidate.ts';
 
 export class CandidateHandOut {
-  /** The last that was given. */
+  /** The last that was kept. */
   last: JudgedCandidate | undefined;
-  /** What the keeper threw, the last time that it did. */
+  /** Why the last that was given was not kept. */
   error: Error | undefined;
   private readonly keep: ((candidate: Uint8Array) => void) | undefined;
 
@@ -14,9 +14,10 @@ export class CandidateHandOut {
   }
 
   give(judged: JudgedCandidate): void {
-    this.last = judged;
+    this.error = undefined;
     try {
       this.keep?.(judged.bytes);
+      this.last = judged;
     } catch (error) {
       this.error = error instanceof Error ? error : new Error(String(error));
     }

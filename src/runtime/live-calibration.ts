@@ -178,11 +178,15 @@ export class LiveCalibration implements Sink {
     return [this.candidate, this.interim?.judged].find((each) => each?.hash === hash);
   }
 
-  private takePromotion({ modelHash, binIndex }: EventOf<'promoted'>): void {
+  private takePromotion(event: EventOf<'promoted'>): void {
+    const { modelHash, binIndex } = event;
     const { candidate, interim, rails } = this;
     const promoted = this.madeHere(modelHash);
     this.service.promoted(promoted, binIndex);
-    if (promoted === undefined) return;
+    if (promoted === undefined) {
+      this.options.onOtherChange?.(event);
+      return;
+    }
     const reason = `in service from bin ${binIndex} on`;
     if (promoted === candidate) {
       this.isPromotionAsked = false;
@@ -191,20 +195,26 @@ export class LiveCalibration implements Sink {
     }
     interim?.takePromotion();
     if (rails.allows('interim'))
-      rails.advance('interim', this.atBin(binIndex), `by ${interim?.method}, ${reason}; the fit goes on`);
+      rails.advance(
+        'interim',
+        this.atBin(binIndex),
+        `by ${interim?.method}, ${reason}; the fit goes on. ${promoted.verdict.sentence}`,
+      );
   }
 
-  private takeRollback({ reason, binIndex }: EventOf<'rolledBack'>): void {
+  private takeRollback(event: EventOf<'rolledBack'>): void {
+    const { reason, binIndex } = event;
     const { interim, rails } = this;
     const gone = this.service.rolledBack();
     if (reason === 'asked') this.wasRollbackAsked = true;
     else if (interim !== undefined && gone === interim.judged) interim.isUnusable = true;
     const why = reason === 'asked' ? 'asked for' : 'the new decoder gave numbers that are not finite';
     const text = `from bin ${binIndex} on the decoder before is in service again: ${why}`;
+    if (reason !== 'asked' && gone === this.candidate) this.candidate = undefined;
     if (this.state === 'interim') rails.advance('fitting', this.atBin(binIndex), text);
-    if (this.state !== 'promoted') return;
-    if (reason !== 'asked') this.candidate = undefined;
-    rails.advance('rolledBack', this.atBin(binIndex), text);
+    else if (this.state === 'promoted' || this.state === 'rolledBack')
+      rails.advance('rolledBack', this.atBin(binIndex), text);
+    else this.options.onOtherChange?.(event);
   }
 
   private atBin(binIndex: number): number {
@@ -246,13 +256,14 @@ export class LiveCalibration implements Sink {
     if (interim?.wasInService !== true || interim.isUnusable) return;
     if (!['rejected', 'cancelled', 'failed'].includes(this.state)) return;
     const { code = '', reason } = rails.history[rails.history.length - 1];
+    const why = this.state === 'cancelled' ? `the fit was cancelled: ${reason}` : `${code} ${reason}`.trim();
     const isInService = this.service.now === interim.judged;
     this.judged = interim.judged;
     this.candidate = interim.judged;
     rails.advance(
       isInService ? 'promoted' : 'rolledBack',
       this.seconds,
-      `${`${code} ${reason}`.trim()}; the decoder by ${interim.method} ${isInService ? 'stays in service' : 'can be put back'}`,
+      `${why}; the decoder by ${interim.method} ${isInService ? 'stays in service' : 'can be put back'}`,
     );
     if (isInService) this.handOut.give(interim.judged);
   }

@@ -82,9 +82,16 @@ export class Promotions {
   /** Looks for what the decode thread has done; called whenever bins are fetched. */
   look(): void {
     const { exchange } = this;
-    let answered = exchange.isAnswered() ? this.pending : undefined;
+    let isAnswered: boolean;
+    let automaticCount: number;
+    // A promotion that is answered between the two readings may have been recovered from before the second.
+    do {
+      isAnswered = exchange.isAnswered();
+      automaticCount = exchange.automaticCount();
+    } while (isAnswered !== exchange.isAnswered());
+    let answered = isAnswered ? this.pending : undefined;
     const swap = exchange.answer();
-    for (const count = exchange.automaticCount(); this.automaticTold < count; this.automaticTold++) {
+    for (; this.automaticTold < automaticCount; this.automaticTold++) {
       const recovered = exchange.automatic(this.automaticTold);
       // With the same bin to come, the recovery was first: it belongs to the bin before.
       if (answered !== undefined && swap !== undefined && swap.binIndex < recovered.binIndex) {

@@ -87,6 +87,10 @@ describe('betz run --calibrate', () => {
     const result = await cli.done;
     expect(result.code, result.stderr).toBe(0);
     expect((jsonOf(result)['calibration'] as Story).state).toBe('rolledBack');
+    expect(result.stderr).toContain(`to go back to the decoder before: kill -USR2 ${cli.process.pid}\n`);
+    expect(result.stderr.match(/^verdict .*$/gm)).toEqual([
+      expect.stringMatching(/^verdict {3}Use the new decoder/) as string,
+    ]);
   }, 90_000); // the fit comes after everybody else on the machine
 
   it('tells how far it is, and by SIGUSR2 that there is nothing to go back to, and ends whole with Ctrl-C', async () => {

@@ -21,6 +21,7 @@ import {
   statesOf,
 } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
+import { fitWorker, holdFits, letFitsGo } from '../support/held-fits.ts';
 import { linearRecording } from '../support/linear-recording.ts';
 import { readInModel } from '../support/read-in-models.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
@@ -138,19 +139,27 @@ describe('a live calibration', () => {
   it('does not promote by itself over the choice of a person who has rolled back meanwhile', async () => {
     const holder: { run?: CalibratedRun } = {};
     const other = { ...BASE, tensors: { ...BASE.tensors } };
+    const told: string[] = [];
+    holdFits();
     holder.run = await startCalibrated(
       {
         autoPromote: true,
+        fitWorkerUrl: fitWorker('send(interim);'),
         onTransition: ({ state }) => {
           const session = holder.run!.session;
           if (state === 'fitting') void session.promote(other).then(() => session.rollback());
           if (state === 'proposed') setTimeout(() => void session.stop(), 300);
         },
+        onOtherChange: ({ kind }) => {
+          told.push(kind);
+          if (kind === 'rolledBack') letFitsGo(2);
+        },
       },
-      { source: { kind: 'replay', config: { recording: RECORDING, speed: 20 } } },
+      { source: { kind: 'replay', config: { recording: RECORDING, speed: 5 } } },
     );
     const { run } = holder;
     await run.session.done;
+    expect(told).toEqual(['promoted', 'rolledBack']);
     expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
     expect(generationsOf(run).at(-1)).toBe(0);
     expect(new Set(generationsOf(run))).toEqual(new Set([0, 1]));

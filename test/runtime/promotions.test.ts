@@ -75,6 +75,23 @@ describe('changes that the main thread sees at once', () => {
     expect(sides.promotions.canRollBack).toBe(false);
   });
 
+  it('are told in that order also where both happen while it looks', async () => {
+    const sides = new BothSides();
+    const { exchange } = sides.slots;
+    const done = sides.promotions.promote(second);
+    let looks = 0;
+    exchange.automaticCount = () => {
+      if (looks++ === 0) {
+        sides.slots.answerRequest(10);
+        sides.slots.recover(11);
+      }
+      return DecoderExchange.prototype.automaticCount.call(exchange);
+    };
+    sides.promotions.look();
+    expect(sides.told).toEqual([promoted(10, 1), recovered(11, 0)]);
+    await done;
+  });
+
   it('are a rollback after the bin before, and then a promotion', async () => {
     const sides = new BothSides();
     await sides.promote(10);

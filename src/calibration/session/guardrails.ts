@@ -45,8 +45,8 @@ const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
   rejected: ['promoted', 'rolledBack'],
   cancelled: ['promoted', 'rolledBack'],
   failed: ['promoted', 'rolledBack'],
-  // Whoever asked for the decoder before may want the other one back.
-  rolledBack: ['promoted'],
+  // Whoever asked for the decoder before may want the other one back, or the one before that.
+  rolledBack: ['promoted', 'rolledBack'],
 };
 
 export class Guardrails {
