@@ -104,7 +104,9 @@ async function runBench(options: CalibrationBenchOptions): Promise<void> {
     return;
   }
   const lines = [
-    `R2 on a later part of the session: median over ${options.seeds} seeds (lowest to highest), and the median seconds of the fit.`,
+    options.seeds === 1
+      ? 'R2 on a later part of the session, and the seconds of the fit: one seed.'
+      : `R2 on a later part of the session: median over ${options.seeds} seeds (lowest to highest), and the median seconds of the fit.`,
     'After the verdict: median R2 of what is in service when its advice is followed, the new decoder or the one there was.',
     machineLine(machine),
     '',
