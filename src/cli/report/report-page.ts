@@ -8,6 +8,7 @@ import { channelSection } from './channel-section.ts';
 import { learningSection } from './learning-section.ts';
 import { Markup, markup } from './markup.ts';
 import { movementSections } from './movement-sections.ts';
+import { nextStep } from './next-step.ts';
 import { counted, fixed } from './numbers.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { provenanceSection } from './provenance-section.ts';
@@ -53,6 +54,7 @@ ${new Markup(PAGE_STYLE)}
 <p class="sentence">${verdict.sentence}</p>
 <p>${verdict.besideBaseline}</p>
 ${cautions(report)}
+${nextStep(report)}
 </section>
 <nav aria-label="Parts of the report"><ul>
 ${SECTIONS.map(([id, name]) => markup`<li><a href="#${id}">${name}</a></li>`)}

@@ -85,6 +85,35 @@ describe('the page about a calibration', () => {
     for (const { r2Mean } of Object.values(trained.scores)) expect(page).toContain(printed(r2Mean));
   });
 
+  it.each([
+    ['use', true, ['To use the new decoder: ', 'new &amp; better', 'To go back', 'old']],
+    ['useWithCare', true, ['To use the new decoder: ', 'new &amp; better', 'To go back', 'old']],
+    [
+      'keep',
+      true,
+      ['To go on with the decoder in service: ', 'old', 'The new one is in', 'new &amp; better'],
+    ],
+    ['collectAgain', true, ['To go on with the decoder in service: ', 'old', 'The new one is in']],
+    ['keep', false, ['To use the new decoder: ', 'new &amp; better']],
+  ] as const)('says what to type: %s, as it is: %s', (decision, isJudgedAsItIs, expected) => {
+    const html = reportPage({
+      ...trained,
+      verdict: { ...trained.verdict, decision },
+      base: { ...trained.base, isJudgedAsItIs },
+      provenance: { model: 'new & better', replaces: 'old' },
+    });
+    const verdict = html.slice(html.indexOf('class="verdict"'), html.indexOf('</section>'));
+    const places = expected.map((text) => verdict.indexOf(text));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual([...places].sort((one, other) => one - other));
+    expect(verdict.includes('betz run --model old')).toBe(isJudgedAsItIs);
+    expect(openTags(html)).toEqual([]);
+  });
+
+  it('names no file that it does not know', () => {
+    expect(page).not.toContain('betz run --model');
+  });
+
   it('goes through JSON and is the same', () => {
     expect([trained.schema, trained.version]).toEqual(['betz.sessionReport', 1]);
     const read = JSON.parse(JSON.stringify(trained)) as SessionReport;
