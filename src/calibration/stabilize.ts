@@ -256,7 +256,10 @@ function expectLatents(latentCount: number, channelCount: number): void {
   throw new BetzError(
     'CAL_STABILIZE_LATENTS',
     `${latentCount} latents cannot be found from ${channelCount} channels that tell of them`,
-    { value: channelCount, tip: 'Check for channels that fell silent; calibrate with labels instead.' },
+    {
+      value: latentCount,
+      tip: 'Check for channels that fell silent; ask for fewer latents, or calibrate with labels instead.',
+    },
   );
 }
 

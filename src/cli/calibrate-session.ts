@@ -24,6 +24,7 @@ import { lagOf, openSessionForModel } from './open-data.ts';
 import { startProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
+import { refuseRank } from './refuse-oversize.ts';
 import { reportPage } from './report/report-page.ts';
 import { scoreModel } from './score-model.ts';
 import { simulateDay } from './simulated-days.ts';
@@ -61,6 +62,7 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
   const { model: modelPath, method = 'auto', json, threads } = options;
   refuseForeignOptions(options, method);
   const { model: base, hash } = readModelFile(modelPath);
+  refuseRank(options.rank, base);
   const { session, later } = openSession(options, base);
   const name = `${modelPath.replace(/\.safetensors$/, '')}-${method}`;
   const out = options.out ?? freePath((suffix) => `${name}${suffix}.safetensors`);

@@ -28,6 +28,7 @@ import {
   parseReportPath,
   parseSetting,
 } from './option-parsers.ts';
+import { refuseLatents } from './refuse-oversize.ts';
 import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 import type { OutputFiles } from './refuse-replacing.ts';
 
@@ -147,6 +148,7 @@ async function runNewCalibration(options: CalibrateOptions): Promise<void> {
     );
   refuseForeignOptions(options, findDecoderKind(decoder));
   const recording = openBinnedRecording(path, options);
+  refuseLatents(options.latents, recording.channels.length);
   const folder = options.out === undefined ? new DefaultFolder('models') : undefined;
   const name = `${basename(path).replace(/\.[^.]+$/, '')}-${decoder}`;
   const out = options.out ?? freePath((suffix) => join('models', `${name}${suffix}.safetensors`));

@@ -2,6 +2,7 @@
 import { describeDrift } from '../calibration/drift/model-drift.ts';
 import type { DecodingMetrics } from '../calibration/metrics.ts';
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
+import { hasSameChannels } from '../calibration/session/session-report.ts';
 import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -93,10 +94,21 @@ export function sessionReportLines({
             (rest.inService === undefined ? '' : `;  in service  ${r2Text(labels, rest.inService)}`),
         ]),
     verdict.sentence,
+    ...(hasSameChannels(base, session)
+      ? []
+      : [otherChannelsText(base.features.channelLabels.length, session.channels.length)]),
     ...driftReferenceLines(candidate.model),
     `model written to ${out}`,
     ...keptLines(previous),
   ];
+}
+
+/** The decoder in service cannot be kept for that session, whatever the figures say. */
+export function otherChannelsText(before: number, now: number): string {
+  return (
+    `The session's channels are not those of the decoder in service (${before} then, ${now} now), so that it cannot run as it is: ` +
+    'it was judged with the channels that both have.'
+  );
 }
 
 function knownText({ seconds, knownSeconds }: Later): string {

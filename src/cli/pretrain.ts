@@ -25,6 +25,7 @@ import {
   parseSetting,
 } from './option-parsers.ts';
 import { startProgress } from './progress.ts';
+import { refuseLatents } from './refuse-oversize.ts';
 import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 import type { OutputFiles } from './refuse-replacing.ts';
 import { parseDays, simulateDay } from './simulated-days.ts';
@@ -97,6 +98,7 @@ A checkpoint is written every 20 s to OUT.checkpoint, and on Ctrl-C; --resume go
 async function runPretrain(options: PretrainCommandOptions): Promise<void> {
   findDecoderKind(options.decoder);
   const recordings = openSessions(options);
+  refuseLatents(options.latents, Math.max(...recordings.map(({ channels }) => channels.length)));
   const { out } = options;
   for (const path of options.recording ?? [])
     refuseReplacing(path, out, 'the model would replace a recording');

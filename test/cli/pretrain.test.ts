@@ -273,6 +273,7 @@ describe('betz calibrate --model', () => {
     [[...TINY, '--seconds', '5'], 'CAL_SESSION_TOO_SHORT'],
     [[...DAY, '--method', 'read-in', '--rank', '3'], 'CFG_USAGE'],
     [[...DAY, '--rank', '3'], 'CFG_USAGE'],
+    [[...DAY, '--method', 'lora', '--rank', '1000000000'], 'CFG_USAGE'],
     [[...DAY, '--method', 'readout', '--steps', '3'], 'CFG_USAGE'],
     [[...DAY, '--target', 'handVelocity'], 'CFG_USAGE'],
     [[...DAY, '--report', 'a.pdf'], 'CFG_USAGE'],
@@ -281,6 +282,23 @@ describe('betz calibrate --model', () => {
     const before = listing(folder);
     expect(failureOf(await calibrate(...args)).code).toBe(code);
     expect(listing(folder)).toEqual(before);
+  });
+
+  it('says that the decoder in service cannot be kept on other channels', async () => {
+    const fewer = DAY.map((word, at) => (DAY[at - 1] === '--channels' ? '10' : word));
+    const { code, stdout } = await calibrate(
+      ...fewer,
+      '--method',
+      'read-in',
+      '--steps',
+      '3',
+      '--out',
+      'fewer',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain('(12 then, 10 now), so that it cannot run as it is');
+    const { stdout: same } = await calibrate(...DAY, '--method', 'readout', '--out', 'same');
+    expect(same).not.toContain('cannot run as it is');
   });
 
   it('does not replace the model in service, and needs one', async () => {

@@ -175,7 +175,7 @@ const CHANNEL_RULE =
   `${FACTOR_MIN}, and by more than chance: at least ${Z_MIN} standard deviations of Poisson noise, widened where counts vary more.`;
 
 /** As `calibrateSession` decides whether the decoder in service can be judged as it is. */
-function hasSameChannels(base: Model, { channels }: BinnedRecording): boolean {
+export function hasSameChannels(base: Model, { channels }: BinnedRecording): boolean {
   const { channelLabels } = base.features;
   return (
     channelLabels.length === channels.length && channels.every(({ label }, i) => label === channelLabels[i])

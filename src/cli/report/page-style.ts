@@ -21,6 +21,7 @@ p, ul { max-width: 46rem; margin: 0.5rem 0; }
 .verdict p { max-width: none; margin: 0.25rem 0; }
 .verdict .answer { font-size: 1.5rem; font-weight: 700; }
 .verdict .sentence { font-size: 1.125rem; }
+.verdict code { display: inline-block; overflow-wrap: anywhere; }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; max-width: none; }
 a { color: var(--candidate); }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }

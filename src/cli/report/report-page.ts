@@ -4,6 +4,7 @@
  */
 import type { Decision } from '../../calibration/session/report-verdict.ts';
 import type { SessionReport } from '../../calibration/session/session-report.ts';
+import { otherChannelsText } from '../calibration-text.ts';
 import { channelSection } from './channel-section.ts';
 import { learningSection } from './learning-section.ts';
 import { Markup, markup } from './markup.ts';
@@ -84,9 +85,7 @@ function cautions({ data, blocks, base, channels, session }: SessionReport): Mar
     );
   }
   if (!base.isJudgedAsItIs) {
-    said.push(
-      markup`<p>The session's channels are not those of the decoder in service (${base.channelCount} then, ${session.channelCount} now), so that it cannot run as it is: it was judged with the channels that both have.</p>`,
-    );
+    said.push(markup`<p>${otherChannelsText(base.channelCount, session.channelCount)}</p>`);
   }
   const lost = channels.all.filter(
     ({ state }) => state === 'fell silent' || state === 'gone' || state === 'stuck',

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { refuseLatents, refuseRank } from '../../src/cli/refuse-oversize.ts';
+import { findDecoderKind } from '../../src/decoders/registry.ts';
+import { runHere } from '../support/cli-in-process.ts';
+import { failureOf, inFolder, listing } from '../support/cli.ts';
+import { randomModel } from '../support/decoder-models.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
+
+/** 5 inputs, 8 hidden units: gates of [24 x 5] and [24 x 8]. */
+const model = randomModel(findDecoderKind('gru'), { inputCount: 5, outputCount: 2 }, { hiddenCount: 8 }, 1);
+
+describe('sizes that are asked for', () => {
+  it('may be all that there is', () => {
+    refuseLatents(undefined, 12);
+    refuseLatents(12, 12);
+    refuseRank(undefined, model);
+    refuseRank(8, model);
+  });
+
+  it('are refused beyond that, with what was typed', () => {
+    const latents = betzErrorOf(() => {
+      refuseLatents(13, 12);
+    });
+    expect(latents).toMatchObject({ code: 'CFG_USAGE', value: 13 });
+    expect(latents.tip).toContain('12 at most');
+    const rank = betzErrorOf(() => {
+      refuseRank(9, model);
+    });
+    expect(rank).toMatchObject({ code: 'CFG_USAGE', value: 9 });
+    expect(rank.tip).toContain('8 at most');
+  });
+
+  it('are refused by betz pretrain before anything is written', () =>
+    inFolder(async (cwd) => {
+      const days = ['--source', 'simulated', '--channels', '12', '--seconds', '12', '--days', '0'];
+      const result = await runHere(['pretrain', ...days, '--latents', '1000000000', '--out', 'm'], cwd);
+      expect(result.code).toBe(2);
+      expect(failureOf(result).message).toContain('the 12 channels');
+      expect(listing(cwd)).toEqual([]);
+    }));
+});
