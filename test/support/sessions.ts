@@ -111,9 +111,10 @@ export function sourceWorker(stream: StreamInfo, frameCount: number, ending: str
 export function decodeWorker(ending: string): URL {
   return workerScript(`
     import { parentPort } from 'node:worker_threads';
+    import { DecoderExchange } from ${JSON.stringify(compiledUrl('runtime/decoder-exchange.js').href)};
     import { SessionMemory } from ${JSON.stringify(compiledUrl('runtime/session-memory.js').href)};
     parentPort.once('message', ({ plan, buffers }) => {
-      parentPort.postMessage({ kind: 'ready', variant: 'simd', isRealTime: false, exchange: { control: new SharedArrayBuffer(80), image: new SharedArrayBuffer(0) } });
+      parentPort.postMessage({ kind: 'ready', variant: 'simd', isRealTime: false, exchange: new DecoderExchange(0).buffers });
       const memory = new SessionMemory(plan, buffers);
       while (memory.chunks.queuedCount() === 0) memory.chunks.waitForChunk(1000);
       ${ending}

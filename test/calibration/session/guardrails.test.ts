@@ -16,7 +16,7 @@ const LEGAL = [
   'rejected -> promoted rolledBack',
   'cancelled -> promoted rolledBack',
   'failed -> promoted rolledBack',
-  'rolledBack -> promoted',
+  'rolledBack -> promoted rolledBack',
 ];
 
 /** How to get there. */
