@@ -16,7 +16,6 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { Rng } from '../core/rng.ts';
 import type { SecondMoments } from './second-moments.ts';
-import { inOneGo } from './steps.ts';
 import type { Steps } from './steps.ts';
 
 export interface FactorAnalysisOptions {
@@ -57,11 +56,6 @@ const PRIVATE_SHARE_MIN = 0.01;
 const STEP_ITERATIONS = 32;
 
 /** Latents may not be more than channels that vary: the caller sees to it. */
-export function fitFactorAnalysis(moments: SecondMoments, options: FactorAnalysisOptions): FactorAnalysis {
-  return inOneGo(factorAnalysisSteps(moments, options));
-}
-
-/** The same in steps. */
 export function* factorAnalysisSteps(
   moments: SecondMoments,
   options: FactorAnalysisOptions,

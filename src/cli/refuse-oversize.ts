@@ -10,17 +10,16 @@ export function refuseLatents(latents: number | undefined, channelCount: number)
   throw usageError(
     `--latents asks for more latents than the ${channelCount} channels that they are made of`,
     latents,
-    `Give ${channelCount} at most; some tens are usual.`,
+    `Give ${channelCount} at most.`,
   );
 }
 
 /** A change of a higher rank than its matrix is no smaller than the matrix. @throws BetzError CFG_USAGE */
 export function refuseRank(rank: number | undefined, { kind, config, shape, tensors }: Model): void {
-  if (rank === undefined) return;
-  const ranks = [...matrixNames(findDecoderKind(kind), { config, shape })].map((name) =>
-    Math.min(...tensors[name].shape),
-  );
-  const most = Math.max(...ranks);
+  const decoderKind = findDecoderKind(kind);
+  if (rank === undefined || decoderKind.training !== 'gradient') return; // the others are refused for their kind
+  const names = [...matrixNames(decoderKind, { config, shape })];
+  const most = Math.max(...names.map((name) => Math.min(...tensors[name].shape)));
   if (rank <= most) return;
   throw usageError(
     `--rank asks for changes of a higher rank than any matrix of this model has, ${most}`,

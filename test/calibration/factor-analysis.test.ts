@@ -1,13 +1,15 @@
 import { determinant, inverse, Matrix } from 'ml-matrix';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  factorAnalysisSteps,
-  fitFactorAnalysis,
-  latentProjection,
+import { factorAnalysisSteps, latentProjection } from '../../src/calibration/factor-analysis.ts';
+import type {
+  FactorAnalysis,
+  FactorAnalysisOptions,
+  FactorModel,
 } from '../../src/calibration/factor-analysis.ts';
-import type { FactorModel } from '../../src/calibration/factor-analysis.ts';
 import { secondMoments } from '../../src/calibration/second-moments.ts';
+import type { SecondMoments } from '../../src/calibration/second-moments.ts';
+import { inOneGo } from '../../src/calibration/steps.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { drawBins, randomFactors, relativeDistance } from '../support/factor-data.ts';
 
@@ -39,6 +41,10 @@ describe('second moments', () => {
     );
   });
 });
+
+function fitFactorAnalysis(moments: SecondMoments, options: FactorAnalysisOptions): FactorAnalysis {
+  return inOneGo(factorAnalysisSteps(moments, options));
+}
 
 describe('factor analysis', () => {
   const truth = randomFactors(24, 3, 5);

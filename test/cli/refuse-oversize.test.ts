@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { refuseLatents, refuseRank } from '../../src/cli/refuse-oversize.ts';
-import { findDecoderKind } from '../../src/decoders/registry.ts';
+import { quantiseModel } from '../../src/decoders/quantise-model.ts';
+import { decoderKinds, findDecoderKind } from '../../src/decoders/registry.ts';
+import { writeSmallRecording } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
 import { failureOf, inFolder, listing } from '../support/cli.ts';
 import { randomModel } from '../support/decoder-models.ts';
@@ -17,6 +20,21 @@ describe('sizes that are asked for', () => {
     refuseRank(8, model);
   });
 
+  it.each(decoderKinds.filter(({ training }) => training === 'gradient'))('are known of $name', (kind) => {
+    const some = randomModel(kind, { inputCount: 12, outputCount: 2 }, {}, 1);
+    refuseRank(4, some);
+    refuseRank(4, quantiseModel(some));
+    const { tip } = betzErrorOf(() => {
+      refuseRank(1e9, quantiseModel(some));
+    });
+    expect(tip).toMatch(/^Give \d+ at most/);
+  });
+
+  it('are no matter of kinds in closed form, which have no changes of low rank', () => {
+    refuseRank(1e9, randomModel(findDecoderKind('wiener'), { inputCount: 5, outputCount: 2 }, {}, 1));
+    refuseRank(1e9, randomModel(findDecoderKind('kalman'), { inputCount: 5, outputCount: 2 }, {}, 1));
+  });
+
   it('are refused beyond that, with what was typed', () => {
     const latents = betzErrorOf(() => {
       refuseLatents(13, 12);
@@ -29,6 +47,15 @@ describe('sizes that are asked for', () => {
     expect(rank).toMatchObject({ code: 'CFG_USAGE', value: 9 });
     expect(rank.tip).toContain('8 at most');
   });
+
+  it('are refused by betz calibrate before anything is written', () =>
+    inFolder(async (cwd) => {
+      writeSmallRecording(join(cwd, 'a.mat'));
+      const result = await runHere(['calibrate', '--recording', 'a.mat', '--latents', '1000000000'], cwd);
+      expect(result.code).toBe(2);
+      expect(failureOf(result).message).toContain('--latents asks for more latents than the ');
+      expect(listing(cwd)).toEqual(['a.mat']);
+    }));
 
   it('are refused by betz pretrain before anything is written', () =>
     inFolder(async (cwd) => {
