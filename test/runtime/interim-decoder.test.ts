@@ -228,6 +228,29 @@ describe('auto in a session', () => {
     expect(given.map(modelHash), 'what a person may still want').toEqual([ends]);
   });
 
+  it.each([
+    ['asked', 'asked', true],
+    ['asked', 'nonFinite', true],
+    ['nonFinite', 'asked', false],
+  ] as const)(
+    'rolled back %s and then %s: its better can be put back: %s',
+    async (first, then, isExpected) => {
+      let isPromotable: boolean | undefined;
+      await follow({ fitWorkerUrl: fitWorker(BETTER) }, (one, _, state) => {
+        if (state !== 'promoted') return;
+        // As the session would tell it, of decoders that give such numbers.
+        for (const reason of [first, then])
+          one.calibration.writeEvent({
+            event: { kind: 'rolledBack', reason, binIndex: 2000, generation: 0 },
+            timeNs: 0,
+          });
+        ({ isPromotable } = one.calibration);
+        stopSoon(one);
+      });
+      expect(isPromotable).toBe(isExpected);
+    },
+  );
+
   it('does not come into service over the choice of a person who has gone back before', async () => {
     const other = { ...BASE, tensors: { ...BASE.tensors } };
     const { run } = await follow(
