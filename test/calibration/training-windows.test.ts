@@ -49,7 +49,7 @@ describe('WindowSampler', () => {
           }
         },
       ),
-      { numRuns: 200, seed: 1 },
+      { numRuns: 200 },
     );
   });
 

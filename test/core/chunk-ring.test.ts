@@ -67,7 +67,7 @@ describe('ChunkRing', () => {
           }
         },
       ),
-      { numRuns: 100, seed: 1 },
+      { numRuns: 100 },
     );
   });
 

@@ -74,7 +74,7 @@ describe('ThrottledChunkRing', () => {
           expect(fetched).toBe(Math.floor(bench.producedFrames / framesPerBin));
         },
       ),
-      { numRuns: 100, seed: 1 },
+      { numRuns: 100 },
     );
   });
 });

@@ -50,7 +50,7 @@ export function hebbianStep(
 }
 
 /**
- * Draws rows back to within a radius (Frobenius) of `centre`, along the straight line.
+ * Draws rows back to within a radius (Frobenius) of `centre`, along the straight line, but for the rounding of weights to float32.
  * @param radiusOf one number
  * @returns whether it had to
  */
@@ -63,7 +63,7 @@ export function projectOntoBall(
   let squares = 0;
   for (let i = 0; i < rows.length; i++) squares += (rows[i] - centre[i]) ** 2;
   if (squares <= radius * radius) return false;
-  // A little inside, so that rounding to float32 does not leave it outside.
+  // A little inside, so that rounding seldom leaves it outside, to be drawn back once more.
   const factor = (radius * (1 - 1e-6)) / Math.sqrt(squares);
   for (let i = 0; i < rows.length; i++) rows[i] = centre[i] + factor * (rows[i] - centre[i]);
   return true;
