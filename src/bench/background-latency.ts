@@ -2,6 +2,7 @@
  * `betz bench background`: what a fit in the background costs the decoder. The same paced session twice, by itself and then with a
  * fine-tune of all weights in the fit thread.
  */
+import { availableParallelism } from 'node:os';
 import { frameAfter, HAND_VELOCITY, simulateRecording } from '../acquisition/simulated/simulate-recording.ts';
 import { Rng } from '../core/rng.ts';
 import type { BinnedRecording } from '../core/recording.ts';
@@ -12,6 +13,7 @@ import { parseConfig } from '../decoders/parse-config.ts';
 import type { LatencyUs } from '../runtime/latency.ts';
 import { Session } from '../runtime/session.ts';
 import { SessionFit } from '../runtime/session-fit.ts';
+import { stolenSeconds } from './machine.ts';
 
 export interface BackgroundOptions {
   /** Of each of the two sessions. */
@@ -33,6 +35,8 @@ export interface BackgroundPart {
   /** Training steps of the fit; 0 without one. */
   steps: number;
   stepsPerSecond: number;
+  /** Of the time of all cores, taken by the host of a virtual machine (`stolenSeconds`); null where the system does not say. */
+  stolenPercent: number | null;
 }
 
 /** Of data that the fit learns from. */
@@ -93,8 +97,13 @@ async function decode(
     },
     modelBytes: encodeModel(model),
   });
+  const stolenBefore = stolenSeconds();
   const { latencyUs, bins, deadlineMs, deadlineMisses, isRealTime } = await session.done;
-  return { latencyUs, bins, deadlineMs, deadlineMisses, isRealTime, steps: 0, stepsPerSecond: 0 };
+  const stolen = (stolenSeconds() - stolenBefore) / (seconds * availableParallelism());
+  return {
+    ...{ latencyUs, bins, deadlineMs, deadlineMisses, isRealTime, steps: 0, stepsPerSecond: 0 },
+    stolenPercent: Number.isNaN(stolen) ? null : 100 * stolen,
+  };
 }
 
 function randomModel({ channels, binMs }: BinnedRecording, { hiddenCount, seed }: BackgroundOptions): Model {

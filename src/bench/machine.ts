@@ -1,5 +1,6 @@
 /** What every figure was measured on and with. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem, type as osType, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadKernels } from '../host/load-kernels.ts';
@@ -27,6 +28,22 @@ export function describeMachine(): Machine {
     gitHash: gitHash(),
     load1: Math.round((loadavg()[0] ?? 0) * 100) / 100,
   };
+}
+
+/** Linux counts in these, whatever the kernel's own tick is (proc(5)). */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * Seconds that the host of a virtual machine gave to others while a core here wanted to run, since the start, over all cores: the
+ * tails that they make are nobody's fault here. NaN where the system does not say (not Linux).
+ */
+export function stolenSeconds(): number {
+  try {
+    // cpu user nice system idle iowait irq softirq steal ...
+    return Number(readFileSync('/proc/stat', 'utf8').split(/\s+/, 9)[8]) / TICKS_PER_SECOND;
+  } catch {
+    return NaN;
+  }
 }
 
 /** The commit that is checked out, with '+' when files differ from it; 'unknown' outside a clone. */

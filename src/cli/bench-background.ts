@@ -24,7 +24,10 @@ export function benchBackgroundCommand(): Command {
     .option('--bin-ms <ms>', 'bin width', parsePositive, 10)
     .option('--seed <number>', 'of the simulation and the weights', parseCount, 1)
     .option('--json', 'print one JSON object on stdout')
-    .addHelpText('after', '\nExample:\n  $ betz bench background --seconds 60')
+    .addHelpText(
+      'after',
+      '\n"stolen" is the share of all cores\' time that the host of a virtual machine gave to others: above some tenths of a\npercent, the tails of both rows are its own.\n\nExample:\n  $ betz bench background --seconds 60',
+    )
     .action(runBackground);
 }
 
@@ -42,7 +45,7 @@ async function runBackground(options: Options): Promise<void> {
     return;
   }
   const rows = [
-    ['', 'p50 us', 'p99 us', 'p99.9 us', 'max us', 'missed', 'bins', 'steps/s', 'real-time'],
+    ['', 'p50 us', 'p99 us', 'p99.9 us', 'max us', 'missed', 'bins', 'steps/s', 'real-time', 'stolen'],
     row('by itself', parts.idle),
     row('while fitting', parts.fitting),
   ];
@@ -52,9 +55,10 @@ async function runBackground(options: Options): Promise<void> {
 
 function row(
   name: string,
-  { latencyUs, deadlineMisses, bins, stepsPerSecond, isRealTime }: BackgroundPart,
+  { latencyUs, deadlineMisses, bins, stepsPerSecond, isRealTime, stolenPercent }: BackgroundPart,
 ): string[] {
   const { p50, p99, p999, max } = latencyUs;
   const numbers = [p50, p99, p999, max, deadlineMisses, bins].map((value) => String(Math.round(value)));
-  return [name, ...numbers, stepsPerSecond.toFixed(1), isRealTime ? 'yes' : 'no'];
+  const stolen = stolenPercent === null ? '-' : `${stolenPercent.toFixed(1)} %`;
+  return [name, ...numbers, stepsPerSecond.toFixed(1), isRealTime ? 'yes' : 'no', stolen];
 }

@@ -13,8 +13,11 @@ it('runs a session by itself and beside a fine-tune, and leaves no thread behind
   expect(fitting.bins).toBe(100);
   expect(fitting.steps).toBeGreaterThan(0);
   expect(fitting.stepsPerSecond).toBe(fitting.steps);
-  for (const { latencyUs } of [idle, fitting]) {
+  for (const { latencyUs, stolenPercent } of [idle, fitting]) {
     expect(latencyUs.count).toBe(100);
+    if (process.platform === 'linux') expect(stolenPercent).toBeGreaterThanOrEqual(0);
+    else expect(stolenPercent).toBeNull();
+    expect(stolenPercent ?? 0).toBeLessThan(100);
     expect(latencyUs.p50).toBeGreaterThan(0);
   }
   expect(lines).toHaveLength(2);
