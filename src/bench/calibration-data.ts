@@ -19,6 +19,7 @@ const BIN_MS = 20;
 const TEST_S = 120;
 
 export interface SimulatedBenchOptions {
+  channelCount: number;
   /** Days 0 to this one less. */
   trainingDays: number;
   /** Of each. */
@@ -29,14 +30,14 @@ export interface SimulatedBenchOptions {
 }
 
 export function simulatedBenchData(seed: number, options: SimulatedBenchOptions): CalibrationBenchData {
-  const { trainingDays, trainingSeconds, newDay, sessionSeconds } = options;
+  const { channelCount, trainingDays, trainingSeconds, newDay, sessionSeconds } = options;
   return {
     name: `simulated array, day ${newDay}`,
     training: Array.from({ length: trainingDays }, (_, day) =>
-      simulateRecording({ seed, day }, trainingSeconds, BIN_MS),
+      simulateRecording({ seed, day, channelCount }, trainingSeconds, BIN_MS),
     ),
-    session: simulateRecording({ seed, day: newDay }, sessionSeconds, BIN_MS),
-    test: simulateRecording({ seed, day: newDay }, TEST_S, BIN_MS, frameAfter(sessionSeconds)),
+    session: simulateRecording({ seed, day: newDay, channelCount }, sessionSeconds, BIN_MS),
+    test: simulateRecording({ seed, day: newDay, channelCount }, TEST_S, BIN_MS, frameAfter(sessionSeconds)),
   };
 }
 

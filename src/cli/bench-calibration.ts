@@ -30,6 +30,7 @@ interface CalibrationBenchOptions {
   recording?: string;
   target?: string;
   lagMs?: number;
+  channels: number;
   newDays: number[];
   trainingDays: number;
   trainingSeconds: number;
@@ -60,6 +61,7 @@ export function benchCalibrationCommand(): Command {
     )
     .option('--target <name>', 'recording: behaviour to predict (default: the first velocity)')
     .option('--lag-ms <ms>', `recording: ${LAG_HELP} (default: 0)`, parseMilliseconds)
+    .option('--channels <count>', 'simulated: of the array', parsePositiveInteger, 96)
     .option('--new-days <list>', 'simulated: new days, after the training days', parseDays, [8, 30])
     .option('--training-days <count>', 'simulated: days to pretrain on', parsePositiveInteger, 8)
     .option('--training-seconds <seconds>', 'simulated: of each', parsePositive, 240)
@@ -116,9 +118,9 @@ async function runBench(options: CalibrationBenchOptions): Promise<void> {
 }
 
 function sessionsOf(options: CalibrationBenchOptions, seed: number): CalibrationBenchData[] {
-  const { recording, newDays } = options;
+  const { recording, newDays, channels } = options;
   if (recording !== undefined) return [recordedBenchData(openBinnedRecording(recording, options))];
-  return newDays.map((newDay) => simulatedBenchData(seed, { ...options, newDay }));
+  return newDays.map((newDay) => simulatedBenchData(seed, { ...options, channelCount: channels, newDay }));
 }
 
 const HEAD = [

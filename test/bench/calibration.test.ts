@@ -79,7 +79,7 @@ describe('firstSeconds', () => {
 
 describe('simulatedBenchData', () => {
   it('tests on what follows the session, on the same day', () => {
-    const options = { trainingDays: 2, trainingSeconds: 4, newDay: 5, sessionSeconds: 6 };
+    const options = { channelCount: 12, trainingDays: 2, trainingSeconds: 4, newDay: 5, sessionSeconds: 6 };
     const { training, session, test } = simulatedBenchData(3, options);
     expect(training.map(({ name }) => name)).toEqual([
       'simulated array, seed 3, day 0',
@@ -87,7 +87,7 @@ describe('simulatedBenchData', () => {
     ]);
     expect([training[0].binCount, session.binCount, test.binCount]).toEqual([200, 300, 6000]);
     // In one go.
-    const whole = simulateRecording({ seed: 3, day: 5 }, 126, 20).features;
+    const whole = simulateRecording({ seed: 3, day: 5, channelCount: 12 }, 126, 20).features;
     const joined = [...session.features, ...test.features];
     expect(joined).toHaveLength(whole.length);
     expect(whole.every((count, i) => count === joined[i])).toBe(true);
