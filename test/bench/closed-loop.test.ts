@@ -189,7 +189,7 @@ describe('a decoder of earlier days', () => {
     expect([asItIs.controlS, asItIs.fits]).toEqual([0, []]);
     expect(adapted.fits).toHaveLength(1);
     expect(adapted.controlS).toBeCloseTo(21, 6);
-  }, 60_000);
+  });
 });
 
 describe('summarise', () => {

@@ -57,7 +57,7 @@ describe('betz bench drift', () => {
       { drift: 'gain', rowCount: 1, advisedCount: 1, fittingCount: 1 },
       { drift: 'loss', rowCount: 1, advisedCount: 1, fittingCount: 1 },
     ]);
-  }, 60_000);
+  });
 
   it('goes through a recording block by block, and scores only the bins it is told to', () => {
     const recording = simulateRecording({ seed: 2, channelCount: 24 }, 120, 20);
@@ -192,5 +192,5 @@ describe.skipIf(!existsSync(REAL))('the drift index on 20160325.mat (needs ../sh
       expect(lostCount).toBe(0);
     }
     expect(rho).toBeLessThan(-0.8);
-  }, 60_000);
+  });
 });

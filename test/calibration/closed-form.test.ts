@@ -231,12 +231,12 @@ describe.skipIf(!existsSync(STEVENSON))('StevensonV2, last 20 % of time', () => 
     const { r2 } = testScore('wiener', recording, fitWiener(recording, splits).model);
     expect(r2[0]).toBeCloseTo(0.834, 2);
     expect(r2[1]).toBeCloseTo(0.731, 2);
-  }, 60_000);
+  });
 
   it('kalman reaches what NumPy reaches with the same equations: R2 0.753 / 0.617', () => {
     const fit = fitKalman(recording, splits, loadKernels(), { lagBins: [1], smoothings: [0.5] });
     const { r2 } = testScore('kalman', recording, fit.model);
     expect(r2[0]).toBeCloseTo(0.753, 2);
     expect(r2[1]).toBeCloseTo(0.617, 2);
-  }, 60_000);
+  });
 });

@@ -91,7 +91,7 @@ describe('betz run --calibrate', () => {
     expect(result.stderr.match(/^verdict .*$/gm)).toEqual([
       expect.stringMatching(/^verdict {3}Use the new decoder/) as string,
     ]);
-  }, 90_000); // the fit comes after everybody else on the machine
+  });
 
   it('tells how far it is, and by SIGUSR2 that there is nothing to go back to, and ends whole with Ctrl-C', async () => {
     const cli = startCli(run('--calibrate', '600', '--auto-promote', '--json'), folder);

@@ -56,7 +56,7 @@ function expectRestored(shown: string): void {
   expect(shown.match(cursor)?.at(-1), 'the cursor is shown').toBe('\u001b[?25h');
 }
 
-describe.skipIf(!hasScript)('betz run in a terminal', { timeout: 60_000 }, () => {
+describe.skipIf(!hasScript)('betz run in a terminal', () => {
   it('takes single keys, and no paste, shows what cannot be done, and stops', async () => {
     const shown = await inTerminal('--calibrate 450', [
       [/calibrate collecting, \d+ of 450 s/, 'r'],

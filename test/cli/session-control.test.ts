@@ -66,7 +66,7 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 // The fit comes after everybody else on the machine.
-describe('a person at a session', { timeout: 90_000 }, () => {
+describe('a person at a session', () => {
   it('uses the proposed decoder, goes back, uses it again, and stops, by keys that are shown when they do something', async () => {
     const run = await start({ seconds: 10 });
     const { calibration, press, told } = run;

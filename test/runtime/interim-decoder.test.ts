@@ -111,7 +111,7 @@ describe('auto in a session', () => {
     expect(accuracy).toHaveLength(hashes.length + 1);
     expect(given.map(modelHash)).toEqual([hashes.at(-1)]);
     for (const hash of hashes) expect(run.calibration.modelOf(hash)).toBeDefined();
-  }, 90_000); // the fit comes after everybody else on the machine
+  });
 
   it('follows it with what is better, which is judged beside it and replaces it', async () => {
     const { run, given } = await follow({ fitWorkerUrl: fitWorker(BETTER) }, stopAtEnd);

@@ -70,7 +70,7 @@ it('a paced session loses no bin and decodes none twice while its decoder is cal
   expect(summary.deadlineMisses).toBe(
     records.filter(({ doneNs, scheduledNs }) => doneNs - scheduledNs > deadlineNs).length,
   );
-}, 90_000); // the fit comes after everybody else on the machine
+});
 
 function swapOf(event: SessionEvent): number[] {
   return event.kind === 'promoted' || event.kind === 'rolledBack' ? [event.binIndex] : [];
