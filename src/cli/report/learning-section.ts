@@ -4,6 +4,7 @@ import { numbersOf, table } from './figure.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { counted, fixed, r2 } from './numbers.ts';
+import type { SessionMethod } from '../../calibration/session/session-methods.ts';
 import { linePlot } from './plots.ts';
 
 export function learningSection({ methods, output, scores }: SessionReport): Markup {
@@ -12,6 +13,7 @@ ${table(
   'Methods that were tried, with their R² on the held-out blocks',
   [
     { head: 'Method', isText: true },
+    { head: 'What it changes', isText: true },
     { head: 'Chosen', isText: true },
     ...output.labels.map((label) => ({ head: `R² ${label}` })),
     { head: 'R² mean' },
@@ -19,6 +21,7 @@ ${table(
   ],
   methods.map(({ method, isChosen, r2: each, r2Mean, fitSeconds }) => [
     method,
+    CHANGES[method],
     isChosen ? 'yes' : 'no',
     ...each.map(r2),
     r2(r2Mean),
@@ -28,6 +31,19 @@ ${table(
 <div class="figures two">${methods.map((method, i) => learningCurve(method, i, scores.inService.r2Mean))}</div>
 </section>`;
 }
+
+const CHANGES: Readonly<Record<SessionMethod, string>> = {
+  readout: 'the last layer, in one go',
+  rls: 'the last layer, bin by bin',
+  'read-in': 'how the channels enter',
+  ends: 'how the channels enter, and the last layer',
+  lora: 'how the channels enter, and a little of all layers',
+  full: 'all layers',
+  scratch: 'all layers, knowing nothing before',
+  normalise: 'mean and spread of each channel',
+  stabilize: 'how the channels enter, without labels',
+  auto: 'what suits the amount of data',
+};
 
 /** A few checks make a curve; one alone would be a dot. */
 function learningCurve(
