@@ -28,7 +28,8 @@ ${table(
     fixed(fitSeconds, 2),
   ]),
 )}
-<div class="figures two">${methods.map((method, i) => learningCurve(method, i, scores.inService.r2Mean))}</div>
+${methods.filter(({ learningCurve }) => learningCurve.length < 2).map(noCurve)}
+<div class="figures two">${methods.filter(({ learningCurve }) => learningCurve.length > 1).map((method) => learningPlot(method, scores.inService.r2Mean))}</div>
 </section>`;
 }
 
@@ -46,17 +47,16 @@ const CHANGES: Readonly<Record<SessionMethod, string>> = {
 };
 
 /** A few checks make a curve; one alone would be a dot. */
-function learningCurve(
-  { method, learningCurve: checks, r2Mean }: ReportMethod,
-  index: number,
-  before: number,
-): Markup {
+function noCurve({ method, learningCurve: checks }: ReportMethod): Markup {
   if (checks.length === 0)
     return markup`<p>No learning curve for ${method}: it is solved in one go, without training steps.</p>`;
+  const [{ step, validationR2 }] = checks;
+  return markup`<p>No learning curve for ${method}: it was checked once only, at step ${step}, with R² ${r2(validationR2)}.</p>`;
+}
+
+function learningPlot({ method, learningCurve: checks, r2Mean }: ReportMethod, before: number): Markup {
   const first = checks[0];
   const last = checks[checks.length - 1];
-  if (checks.length === 1)
-    return markup`<p>No learning curve for ${method}: it was checked once only, at step ${first.step}, with R² ${r2(first.validationR2)}.</p>`;
   const points = checks.map(({ step, validationR2 }) => [step, validationR2 ?? Number.NaN] as const);
   const numbers = table(
     `Checks of ${method}`,
@@ -65,7 +65,7 @@ function learningCurve(
   );
   return linePlot(
     {
-      id: `learning-${index + 1}`,
+      id: `learning-${method}`,
       title: `Learning curve of ${method}`,
       summary:
         `${counted(checks.length, 'check')} from step ${first.step} (R² ${r2(first.validationR2)}, loss ${fixed(first.loss, 3)}) to step ` +

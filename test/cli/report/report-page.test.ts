@@ -141,7 +141,7 @@ describe('the page about a calibration', () => {
       candidate: { ...candidate, r2Mean: 0.514 },
       inService: { ...inService, r2Mean: -0.25 },
     };
-    const shown = (one: Partial<typeof later> & { inService?: null }): string =>
+    const shown = (one: { knownSeconds?: number; inService?: null }): string =>
       verdictPart(reportPage({ ...trained, later: { ...later, ...one } }));
     expect(shown({})).toContain(
       'On the 120 s after these data, of which the decoder in service had learned from 30 s before: R² 0.51, the decoder in service −0.25.',
