@@ -41,7 +41,7 @@ export interface ReportMethod {
 }
 
 /** Data of which nothing was learned or chosen, with the candidate as it was written. */
-export interface ReportLater {
+interface ReportLater {
   seconds: number;
   /** Of these, the decoder in service had learned from before. */
   knownSeconds: number;
