@@ -13,14 +13,22 @@ export class InterimDecoder {
   isUnusable = false;
   private settle: () => void = () => undefined;
 
-  /** Asks for its promotion. A refusal is no error: the fit goes on beside the decoder that stays. */
-  constructor(judged: JudgedCandidate, session: Pick<Session, 'promote'>) {
+  /**
+   * Asks for its promotion.
+   * @param onRefused which is no error: the fit goes on beside the decoder that stays
+   */
+  constructor(
+    judged: JudgedCandidate,
+    session: Pick<Session, 'promote'>,
+    onRefused: (error: unknown) => void,
+  ) {
     this.judged = judged;
     this.settled = new Promise((resolve) => {
       this.settle = resolve;
     });
-    session.promote(judged.bytes).catch(() => {
+    session.promote(judged.bytes).catch((error: unknown) => {
       this.settle();
+      onRefused(error);
     });
   }
 

@@ -21,8 +21,8 @@ export type FitProgress = TrainingProgress & { method: SessionMethod };
 
 export type FitMessage =
   | { kind: 'progress'; progress: FitProgress }
-  /** Of `auto`: its quick candidate, while the fit goes on. */
-  | { kind: 'interim'; calibration: SessionCalibration }
+  /** Of `auto`: its quick candidate, while the fit goes on with the `next` method. */
+  | { kind: 'interim'; calibration: SessionCalibration; next: SessionMethod }
   /** The last one. */
   | { kind: 'done'; calibration: SessionCalibration }
   | { kind: 'failed'; error: TransferredError };

@@ -25,8 +25,8 @@ await port.serve(async () => {
       onProgress: (progress) => {
         port.post({ kind: 'progress', progress });
       },
-      onInterim: (interim) => {
-        port.post({ kind: 'interim', calibration: interim });
+      onInterim: (interim, next) => {
+        port.post({ kind: 'interim', calibration: interim, next });
       },
     },
     {

@@ -26,14 +26,15 @@ export interface SessionFitOptions {
 
 export class SessionFit {
   /**
-   * Rejects with those of `calibrateSession`, CAL_FIT_CANCELLED or CAL_FIT_WORKER_DIED. Settles when the thread has ended,
-   * either way.
+   * Rejects with those of `calibrateSession`, CAL_FIT_CANCELLED or CAL_FIT_WORKER_DIED; what goes wrong after the quick candidate
+   * of `auto` is `failed` beside it, and no error. Settles when the thread has ended, either way.
    */
   readonly done: Promise<SessionCalibration>;
   private readonly worker: WorkerHost<FitMessage>;
   private readonly flag = new Int32Array(new SharedArrayBuffer(4));
   private readonly watch = new FitProgressWatch(new MonotonicClock());
   private timer: NodeJS.Timeout | undefined;
+  private quick: Extract<FitMessage, { kind: 'interim' }> | undefined;
 
   /** Begins at once. @param recording copied: it may be changed afterwards */
   constructor(
@@ -52,7 +53,10 @@ export class SessionFit {
       if (message.kind === 'progress') {
         this.watch.take(message.progress);
         onProgress?.(message.progress);
-      } else if (message.kind === 'interim' && !this.isCancelled) onInterim?.(message.calibration);
+      } else if (message.kind === 'interim' && !this.isCancelled) {
+        this.quick = message;
+        onInterim?.(message.calibration);
+      }
     };
     this.done = this.result();
     this.done.catch(() => undefined); // whoever awaits it gets the error; nobody has to
@@ -75,23 +79,34 @@ export class SessionFit {
   }
 
   private async result(): Promise<SessionCalibration> {
+    const end = await this.end();
+    if (this.isCancelled) throw cancelledError();
+    if (!(end instanceof BetzError)) return end;
+    if (this.quick === undefined) throw end;
+    const { calibration, next } = this.quick;
+    return { ...calibration, failed: { method: next, code: end.code, reason: end.message } };
+  }
+
+  /** Once the thread has ended, so that whatever it said before has come. */
+  private async end(): Promise<SessionCalibration | BetzError> {
     try {
-      const { calibration } = await this.worker.waitFor('done');
-      if (this.isCancelled) throw cancelledError();
-      return calibration;
+      return (await this.worker.waitFor('done')).calibration;
     } catch (error) {
-      if (!(error instanceof BetzError) || error.code !== DIED) throw error;
-      if (this.isCancelled) throw cancelledError();
-      throw new BetzError(DIED, `the fit ended unexpectedly: ${String(error.value)}`, {
-        value: error.value,
-        tip: 'The decoder in service stays as it is. Calibrate again; if it happens again, report it as a bug.',
-        cause: error,
-      });
+      return toldError(error as BetzError); // WorkerHost rejects with nothing else
     } finally {
       await this.worker.close(CANCEL_TIMEOUT_MS);
       clearTimeout(this.timer);
     }
   }
+}
+
+function toldError(error: BetzError): BetzError {
+  if (error.code !== DIED) return error;
+  return new BetzError(DIED, `the fit ended unexpectedly: ${String(error.value)}`, {
+    value: error.value,
+    tip: 'The decoder in service stays as it is. Calibrate again; if it happens again, report it as a bug.',
+    cause: error,
+  });
 }
 
 /** Also where the result came while it was being cancelled: nobody wants it. */

@@ -93,6 +93,8 @@ const isTakenOut = (states: readonly string[]): boolean =>
 const promotedHashes = ({ sink }: CalibratedRun): string[] =>
   sink.events.flatMap(({ event }) => (event.kind === 'promoted' ? [event.modelHash] : []));
 
+const NOT_TAKEN = 'the decoder by readout does not come into service meanwhile, and the fit goes on: ';
+
 /** The readout again, by another name, and as good. */
 const SAME = `send({ ...interim, candidate: { ...interim.candidate, method: 'ends' } });`;
 /** The same with the best figures that there are. */
@@ -101,6 +103,8 @@ const BETTER = `
   const scores = { ...interim.candidate.scores, metrics: { ...metrics, r2Mean: 1 }, blockR2: blockR2.map(() => 1) };
   send({ ...interim, candidate: { ...interim.candidate, method: 'ends', scores } });`;
 const DIES = 'process.exit(1);';
+/** No candidate at all, which no code foresaw. */
+const BROKEN = 'send({ ...interim, candidate: undefined });';
 
 describe('auto in a session', () => {
   it('has its readout in service while it still fits, and ends with one in service', async () => {
@@ -177,6 +181,17 @@ describe('auto in a session', () => {
     ['before it does', { mayEnd: () => true }],
   ])('gives it out when the fit dies %s', async (_, course) => {
     const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, stopAtEnd, course);
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'evaluating', 'rejected', 'promoted']);
+    expect(reasons.at(-2)).toMatch(
+      /is in service already; the fit by ends, .* failed and is left out: CAL_FIT_WORKER_DIED, .* exit code 1$/,
+    );
+    expect(reasons.at(-1)).toMatch(/CAL_FIT_WORKER_DIED, .*; the decoder by readout stays in service$/);
+    expect(given.map(modelHash)).toEqual(promotedHashes(run));
+    expect(generationsOf(run).at(-1)).toBe(1);
+  });
+
+  it('gives it out when what follows is no candidate', async () => {
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(BROKEN) }, stopAtEnd);
     expect(statesOf(run).slice(-2)).toEqual(['failed', 'promoted']);
     expect(reasons.at(-1)).toMatch(/^CAL_FIT_WORKER_DIED .*; the decoder by readout stays in service$/);
     expect(given.map(modelHash)).toEqual(promotedHashes(run));
@@ -198,13 +213,27 @@ describe('auto in a session', () => {
     expect(decodeModel(given[0]).provenance).toMatchObject({ method: 'ends', replaces: 'base' });
   });
 
+  it('is proposed again to a person who had taken it out, when the fit dies', async () => {
+    const react = (one: CalibratedRun, _: string, state: string): void => {
+      if (state === 'interim') void one.session.rollback();
+      if (state === 'proposed') stopSoon(one);
+    };
+    const { run, reasons, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, react, {
+      mayEnd: isTakenOut,
+    });
+    expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'evaluating', 'proposed']);
+    expect(reasons.at(-1)).toMatch(/^Use the new decoder.* But the fit by ends, .* CAL_FIT_WORKER_DIED/);
+    expect(generationsOf(run).at(-1)).toBe(0);
+    expect(given).toHaveLength(1);
+  });
+
   it('can be put back by a person who had taken it out, when nothing followed it', async () => {
     const react = (one: CalibratedRun, _: string, state: string): void => {
       if (state === 'interim') void one.session.rollback();
       if (state === 'rolledBack') void one.calibration.promote();
       if (state === 'promoted') stopSoon(one);
     };
-    const { run, given } = await follow({ fitWorkerUrl: fitWorker(DIES) }, react, { mayEnd: isTakenOut });
+    const { run, given } = await follow({ fitWorkerUrl: fitWorker(BROKEN) }, react, { mayEnd: isTakenOut });
     expect(statesOf(run).slice(2)).toEqual(['interim', 'fitting', 'failed', 'rolledBack', 'promoted']);
     expect(generationsOf(run).at(-1)).toBe(2);
     expect(given.map(modelHash)).toEqual([promotedHashes(run).at(-1)]);
@@ -258,7 +287,7 @@ describe('auto in a session', () => {
 
   it('does not come into service over the choice of a person who has gone back before', async () => {
     const other = { ...BASE, tensors: { ...BASE.tensors } };
-    const { run } = await follow(
+    const { run, reasons } = await follow(
       { fitWorkerUrl: fitWorker(SAME) },
       (one, _, state) => {
         if (state === 'proposed') stopSoon(one);
@@ -271,22 +300,46 @@ describe('auto in a session', () => {
         mayEnd: () => true,
       },
     );
-    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'fitting', 'evaluating', 'proposed']);
+    expect(reasons[1]).toBe(NOT_TAKEN + 'someone went back to the decoder before, and decides');
     expect(promotedHashes(run)).toHaveLength(1);
   });
 
-  it.each<[string, string, Partial<LiveCalibrationOptions>]>([
-    ['a person decides', '', { autoPromote: false }],
-    ['it is no better', 'interim.candidate.scores = interim.inService;', {}],
-  ])('does not come into service when %s', async (_, first, options) => {
+  it('does not come into service when a person decides, who is asked once', async () => {
     const { run } = await follow(
-      { fitWorkerUrl: fitWorker(SAME, first), ...options },
-      (one, __, state) => {
-        if (state === 'proposed' || state === 'rejected') stopSoon(one);
+      { fitWorkerUrl: fitWorker(SAME), autoPromote: false },
+      (one, _, state) => {
+        if (state === 'proposed') stopSoon(one);
       },
       { mayEnd: () => true },
     );
-    expect(statesOf(run)).not.toContain('interim');
+    expect(statesOf(run)).toEqual(['collecting', 'fitting', 'evaluating', 'proposed']);
+    expect(promotedHashes(run)).toEqual([]);
+  });
+
+  it.each([
+    ['is no better', 'interim.candidate.scores = interim.inService;', 'neither decoder follows', 'rejected'],
+    ['cannot be written', "interim.candidate.model.tensors['readout.bias'].data[0] = NaN;", 'NaN', 'failed'],
+    [
+      'decodes to NaN',
+      `interim.candidate.model.tensors['readout.bias'].data[0] = 3;
+      interim.candidate.model.normalisation.outputScale[0] = 3e38;`,
+      'the candidate decodes ordinary spike counts into numbers that are not finite',
+      'rejected',
+    ],
+  ])('does not come into service when it %s, and says so', async (_, first, why, end) => {
+    const { run, reasons } = await follow(
+      { fitWorkerUrl: fitWorker(SAME, first) },
+      (one, __, state) => {
+        if (state === end) stopSoon(one);
+      },
+      { mayEnd: (states) => states.filter((state) => state === 'fitting').length === 2 },
+    );
+    const states = statesOf(run);
+    expect(states.slice(0, 4)).toEqual(['collecting', 'fitting', 'fitting', 'evaluating']);
+    expect(states.at(-1)).toBe(end);
+    expect(reasons[1].slice(0, NOT_TAKEN.length)).toBe(NOT_TAKEN);
+    expect(reasons[1]).toContain(why);
     expect(promotedHashes(run)).toEqual([]);
   });
 });
@@ -301,8 +354,10 @@ it('an unpaced session, which waits for the fit, has no interim decoder', async 
 describe('InterimDecoder', () => {
   const judged = { bytes: new Uint8Array(1), calibration: { candidate: { method: 'readout' } } };
   const pending = (): Promise<never> => new Promise(() => undefined);
-  const made = (promote: () => Promise<never>): InterimDecoder =>
-    new InterimDecoder(judged as unknown as JudgedCandidate, { promote });
+  const made = (
+    promote: () => Promise<never>,
+    onRefused: (error: unknown) => void = () => undefined,
+  ): InterimDecoder => new InterimDecoder(judged as unknown as JudgedCandidate, { promote }, onRefused);
 
   it('is no candidate again while it is in service, nor once it gave numbers that are not finite', () => {
     const decoder = made(pending);
@@ -318,9 +373,11 @@ describe('InterimDecoder', () => {
     ['in service', pending, 'takePromotion', true],
     ['left over at the end', pending, 'end', false],
   ])('is settled when it is %s', async (_, promote, happens, wasInService) => {
-    const decoder = made(promote);
+    const refusals: unknown[] = [];
+    const decoder = made(promote, (error) => refusals.push(error));
     if (happens !== undefined) decoder[happens]();
     await decoder.settled;
     expect(decoder.wasInService).toBe(wasInService);
+    expect(refusals).toEqual(happens === undefined ? [new Error('refused')] : []);
   });
 });

@@ -21,7 +21,7 @@ import {
   statesOf,
 } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
-import { fitWorker, holdFits, letFitsGo } from '../support/held-fits.ts';
+import { fitWorker, holdFits, letFitsGo, steppedFitWorker } from '../support/held-fits.ts';
 import { linearRecording } from '../support/linear-recording.ts';
 import { readInModel } from '../support/read-in-models.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
@@ -168,19 +168,24 @@ describe('a live calibration', () => {
   it('says how far it is: seconds collected, then the steps of the fit', async () => {
     const holder: { run?: CalibratedRun } = {};
     const shares = new Set<number>();
+    holdFits();
     const timer = setInterval(() => {
       const account = holder.run?.calibration.account();
       if (account?.fit?.training !== undefined) {
         expect(account.fit.training.method).toBe('read-in');
         expect(account.fit.elapsedS).toBeGreaterThan(0);
         shares.add(account.fit.training.share);
+        letFitsGo(shares.size < 5 ? shares.size : 1e9); // each of the first steps waits until it was seen
       }
     }, 5);
-    holder.run = await startCalibrated({ method: 'read-in' });
+    holder.run = await startCalibrated({ method: 'read-in', fitWorkerUrl: steppedFitWorker() });
     expect(holder.run.calibration.account()).toMatchObject({ collectedSeconds: 0, seconds: SECONDS });
     await expectWhole(holder.run);
     clearInterval(timer);
-    expect(shares.size).toBeGreaterThan(3);
+    const [one, ...more] = [...shares].slice(0, 5);
+    expect(Number.isInteger(1 / one), 'of all steps').toBe(true);
+    expect(more).toHaveLength(4);
+    for (const [i, share] of more.entries()) expect(share).toBeCloseTo((i + 2) * one, 12);
     const after = holder.run.calibration.account();
     expect(after.collectedSeconds).toBe(SECONDS);
     expect(after.fit, 'over').toBeUndefined();

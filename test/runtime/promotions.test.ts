@@ -145,3 +145,26 @@ describe('changes that the main thread sees at once', () => {
     expect(sides.told.slice(1)).toEqual([recovered(20, 0)]);
   });
 });
+
+describe('the end of a session', () => {
+  it('refuses a promotion that no bin has come for, and what is asked for afterwards', async () => {
+    const sides = new BothSides();
+    const refused = betzErrorOfAsync(() => sides.promotions.promote(second));
+    sides.promotions.stop();
+    sides.promotions.end();
+    expect((await refused).code).toBe('IPC_SESSION_ENDED');
+    expect(sides.told).toEqual([]);
+    for (const ask of [() => sides.promotions.promote(second), () => sides.promotions.rollback()])
+      expect((await betzErrorOfAsync(ask)).code).toBe('IPC_SESSION_ENDED');
+  });
+
+  it('tells of a promotion that took place before the last bin, and nobody had looked', async () => {
+    const sides = new BothSides();
+    const done = sides.promotions.promote(second);
+    sides.promotions.stop();
+    sides.slots.answerRequest(10);
+    sides.promotions.end();
+    expect(await done).toEqual({ binIndex: 10, generation: 1 });
+    expect(sides.told).toEqual([promoted(10, 1)]);
+  });
+});

@@ -1,10 +1,11 @@
 /** A calibration in a thread of its own: the same result, and every way in which it can end early. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { calibrateSession } from '../../src/calibration/session/calibrate-session.ts';
 import type { BinnedRecording } from '../../src/core/recording.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { SessionFit } from '../../src/runtime/session-fit.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
+import { fitWorker, holdFits, letFitsGo, steppedFitWorker } from '../support/held-fits.ts';
 import { linearRecording } from '../support/linear-recording.ts';
 import { betzErrorOfAsync } from '../support/recording-errors.ts';
 import { runningWorkerCount, workerScript } from '../support/workers.ts';
@@ -13,7 +14,11 @@ const CHANNELS = 8;
 const recording = linearRecording({ binCount: 400, channelCount: CHANNELS, seed: 3 });
 const base = untrainedFor(recording);
 
+beforeEach(() => {
+  holdFits();
+});
 afterEach(() => {
+  vi.useRealTimers();
   expect(runningWorkerCount(), 'threads left').toBe(0);
 });
 
@@ -34,9 +39,9 @@ describe('a fit in a thread of its own', () => {
     },
   );
 
-  it('ends within a step when it is cancelled', async () => {
+  it('takes no step more when it is cancelled, and ends by itself', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] }); // so that it is never ended from outside
     const steps: number[] = [];
-    let cancelledAt = 0;
     const fit = new SessionFit(
       base,
       recording,
@@ -44,17 +49,17 @@ describe('a fit in a thread of its own', () => {
       {
         onProgress: ({ step }) => {
           steps.push(step);
-          if (step !== 5) return;
-          cancelledAt = performance.now();
-          fit.cancel();
-          fit.cancel();
+          if (step === 5) {
+            fit.cancel();
+            fit.cancel();
+          }
+          letFitsGo(step);
         },
+        workerUrl: steppedFitWorker(),
       },
     );
     expect((await betzErrorOfAsync(() => fit.done)).code).toBe('CAL_FIT_CANCELLED');
-    // By itself: one that is ended from outside takes 1.5 s.
-    expect(performance.now() - cancelledAt).toBeLessThan(1200);
-    expect(steps.length).toBeGreaterThanOrEqual(5);
+    expect(steps).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('is ended when it does not hear that it is cancelled', async () => {
@@ -72,6 +77,51 @@ describe('a fit in a thread of its own', () => {
     expect(error.code).toBe('CAL_FIT_WORKER_DIED');
     expect(error.message).toContain(reason);
     expect(error.tip).toContain('in service stays');
+  });
+
+  it.each([
+    ['throws', 'throw new Error("out of luck");', 'out of luck'],
+    ['exits', 'process.exit(3);', 'exit code 3'],
+    ['runs out of memory', 'for (const all = []; ; ) all.push(new Array(1e6).fill(0.5));', 'memory limit'],
+  ])('keeps the quick candidate of auto when its thread %s after it', async (_, code, reason) => {
+    letFitsGo(2);
+    const told: unknown[] = [];
+    const fit = new SessionFit(
+      base,
+      recording,
+      { method: 'auto' },
+      { workerUrl: fitWorker(code), onInterim: (calibration) => told.push(calibration) },
+    );
+    const { failed, ...quick } = await fit.done;
+    expect(told).toEqual([quick]);
+    expect(quick.candidate.method).toBe('readout');
+    expect(failed).toMatchObject({ method: 'ends', code: 'CAL_FIT_WORKER_DIED' });
+    expect(failed?.reason).toMatch(/^the fit ended unexpectedly: /);
+    expect(failed?.reason).toContain(reason);
+  });
+
+  it('gives nothing when it is cancelled after the quick candidate', async () => {
+    letFitsGo(2);
+    const fit = new SessionFit(
+      base,
+      recording,
+      { method: 'auto' },
+      {
+        workerUrl: fitWorker('for (;;);'),
+        onInterim: () => {
+          fit.cancel();
+        },
+      },
+    );
+    expect((await betzErrorOfAsync(() => fit.done)).code).toBe('CAL_FIT_CANCELLED');
+  });
+
+  it('tells which method is to follow the quick candidate of auto', async () => {
+    const host = createCalibrationHost(1);
+    const nexts: string[] = [];
+    const options = { method: 'auto' as const, training: { stepCount: 1, batchCount: 4 } };
+    await calibrateSession(base, recording, { ...options, onInterim: (__, next) => nexts.push(next) }, host);
+    expect(nexts).toEqual(['ends']);
   });
 
   it.each<[string, BinnedRecording]>([

@@ -13,10 +13,30 @@ export function holdFits(): void {
   Atomics.store(gate, 0, 0);
 }
 
-/** @param stage 1: as far as the interim candidate; 2: to the end */
-export function letFitsGo(stage: 1 | 2): void {
+/** @param stage of `fitWorker`, 1: as far as the interim candidate; 2: to the end. Of `steppedFitWorker`: steps that it is to go on after */
+export function letFitsGo(stage: number): void {
   Atomics.store(gate, 0, Math.max(stage, gate[0]));
   Atomics.notify(gate, 0);
+}
+
+const WAIT_FOR = `
+    const gate = getEnvironmentData(${JSON.stringify(GATE)});
+    const waitFor = (stage) => {
+      for (let now = gate[0]; now < stage; now = Atomics.load(gate, 0)) Atomics.wait(gate, 0, now);
+    };`;
+
+/** Our own fit thread, which waits after each training step until it may go on. */
+export function steppedFitWorker(): URL {
+  return workerScript(`
+    import { getEnvironmentData, parentPort } from 'node:worker_threads';
+    ${WAIT_FOR}
+    const post = parentPort.postMessage.bind(parentPort);
+    parentPort.postMessage = (message) => {
+      post(message);
+      if (message.kind === 'progress') waitFor(message.progress.step);
+    };
+    await import(${JSON.stringify(compiledUrl('runtime/session-fit-worker.js').href)});
+  `);
 }
 
 /** The readout of our own fit first, and then what `then` does with it. @param first what is done to it before it is told of */
@@ -27,10 +47,7 @@ export function fitWorker(then: string, first = ''): URL {
     import { createCalibrationHost } from ${JSON.stringify(compiledUrl('host/calibration-host.js').href)};
     import { WorkerPort } from ${JSON.stringify(compiledUrl('runtime/worker-port.js').href)};
     const port = new WorkerPort();
-    const gate = getEnvironmentData(${JSON.stringify(GATE)});
-    const waitFor = (stage) => {
-      for (let now = gate[0]; now < stage; now = Atomics.load(gate, 0)) Atomics.wait(gate, 0, now);
-    };
+    ${WAIT_FOR}
     await port.serve(async () => {
       const { base, recording, options } = workerData;
       const quick = { ...options, method: 'readout' };
@@ -38,7 +55,7 @@ export function fitWorker(then: string, first = ''): URL {
       const send = (calibration) => port.post({ kind: 'done', calibration });
       ${first}
       waitFor(1);
-      port.post({ kind: 'interim', calibration: interim });
+      if (options.method === 'auto') port.post({ kind: 'interim', calibration: interim, next: 'ends' });
       waitFor(2);
       ${then}
     });

@@ -83,7 +83,8 @@ export async function calibrateSession(
     }
     options.onCandidate?.(candidate);
     tried.push(candidate);
-    if (options.onInterim !== undefined && tried.length < methods.length) options.onInterim(await judged());
+    if (options.onInterim !== undefined && tried.length < methods.length)
+      options.onInterim(await judged(), methods[tried.length]);
   }
   return judged();
 }

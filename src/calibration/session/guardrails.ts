@@ -34,7 +34,8 @@ export interface Transition {
 
 const NEXT: Readonly<Record<CalibrationState, readonly CalibrationState[]>> = {
   collecting: ['fitting', 'cancelled', 'failed'],
-  fitting: ['interim', 'evaluating', 'cancelled', 'failed'],
+  // Again where a quick candidate does not come into service, with the reason.
+  fitting: ['fitting', 'interim', 'evaluating', 'cancelled', 'failed'],
   // A quick candidate decodes while the fit goes on, until it is rolled back.
   interim: ['fitting', 'evaluating', 'cancelled', 'failed'],
   evaluating: ['proposed', 'rejected', 'cancelled', 'failed'],

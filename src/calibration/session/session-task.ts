@@ -21,8 +21,8 @@ export interface SessionOptions {
   onProgress?: (progress: TrainingProgress & { method: SessionMethod }) => void;
   /** Told of every candidate when it is ready: with `auto` the quick one comes first. */
   onCandidate?: (candidate: SessionCandidate) => void;
-  /** Told of what there is, judged as the whole, before a method that takes longer begins: with `auto`, the quick readout. */
-  onInterim?: (calibration: SessionCalibration) => void;
+  /** Told of what there is, judged as the whole, before the `next` method, which takes longer, begins: with `auto`, the quick readout. */
+  onInterim?: (calibration: SessionCalibration, next: SessionMethod) => void;
 }
 
 /** What a calibration has come to. */

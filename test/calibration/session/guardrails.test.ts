@@ -8,7 +8,7 @@ import type { BlockScores } from '../../../src/calibration/session/session-score
 /** One line per state; everything else is illegal. */
 const LEGAL = [
   'collecting -> fitting cancelled failed',
-  'fitting -> interim evaluating cancelled failed',
+  'fitting -> fitting interim evaluating cancelled failed',
   'interim -> fitting evaluating cancelled failed',
   'evaluating -> proposed rejected cancelled failed',
   'proposed -> promoted rejected cancelled',
