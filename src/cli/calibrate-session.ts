@@ -8,6 +8,7 @@ import type { SessionMethod } from '../calibration/session/session-methods.ts';
 import { onlySegments } from '../calibration/session/ridge-baseline.ts';
 import { sessionProvenance } from '../calibration/session/session-provenance.ts';
 import { sessionReport } from '../calibration/session/session-report.ts';
+import type { LaterScores } from '../calibration/session/session-report.ts';
 import { clipSegments } from '../calibration/training-windows.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -16,7 +17,6 @@ import { assertModelPathWritable, readModelFile, writeModelFile } from '../host/
 import { assertReportPathWritable, writeReportFile } from '../host/report-store.ts';
 import { version } from '../host/version.ts';
 import { sessionReportJson, sessionReportLines } from './calibration-text.ts';
-import type { Later } from './calibration-text.ts';
 import { usageError } from './failure.ts';
 import { freePath } from './free-path.ts';
 import { interruptedError, listenForInterrupt } from './interrupt.ts';
@@ -117,17 +117,18 @@ export async function runSessionCalibration(options: SessionCommandOptions): Pro
     });
     // First: a report that cannot be written does not cost the model.
     const { previous } = writeModelFile(out, { ...candidate.model, provenance }, `betz ${version}`);
+    const rest = later === undefined ? undefined : scoreLater(base, candidate.model, session, later);
     if (reportPaths.length > 0) {
       const content = sessionReport(base, session, calibration, {
         seed: options.seed,
-        // What the page does not show already.
-        provenance: { replaces: basename(modelPath), replacesSha256: hash, version, model: out },
+        later: rest,
+        // What the page does not show already; paths as they were typed, since the page says what to type.
+        provenance: { replaces: modelPath, replacesSha256: hash, version, model: out },
       });
       writeReportFile(reportPaths[0], reportPage(content));
       writeReportFile(reportPaths[1], `${JSON.stringify(content, undefined, 1)}\n`);
     }
-    const rest = later === undefined ? undefined : scoreLater(base, candidate.model, session, later);
-    const results = { base, session, calibration, rest, out, previous };
+    const results = { base, session, calibration, rest, out, previous, report: reportPaths[0] };
     process.stdout.write(
       json
         ? `${JSON.stringify(sessionReportJson(results))}\n`
@@ -215,7 +216,12 @@ function openSession(
   };
 }
 
-function scoreLater(base: Model, candidate: Model, session: BinnedRecording, later: BinnedRecording): Later {
+function scoreLater(
+  base: Model,
+  candidate: Model,
+  session: BinnedRecording,
+  later: BinnedRecording,
+): LaterScores {
   const range = { startBin: 0, endBin: later.binCount };
   const knownBins = Math.min(learnedBinCount(base, session) - session.binCount, later.binCount);
   const labels = later.channels.map(({ label }) => label).join('\n');

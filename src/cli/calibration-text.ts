@@ -1,8 +1,8 @@
 /** What `betz calibrate --model` tells people, and programs. */
 import { describeDrift } from '../calibration/drift/model-drift.ts';
-import type { DecodingMetrics } from '../calibration/metrics.ts';
 import type { SessionCalibration } from '../calibration/session/session-task.ts';
 import { hasSameChannels } from '../calibration/session/session-report.ts';
+import type { LaterScores } from '../calibration/session/session-report.ts';
 import { sessionSeconds, verdictOf } from '../calibration/session/report-verdict.ts';
 import type { BinnedRecording } from '../core/recording.ts';
 import type { Model } from '../decoders/decoder.ts';
@@ -12,21 +12,13 @@ import { lagOf } from './open-data.ts';
 import { keptLines } from './refuse-replacing.ts';
 import type { OutputFiles } from './refuse-replacing.ts';
 
-/** What the candidate is tried on beyond the data that it was made of, where there are any. */
-export interface Later {
-  seconds: number;
-  /** Of these, the decoder in service had learned from before. */
-  knownSeconds: number;
-  candidate: DecodingMetrics;
-  /** Absent where the decoder in service does not know the session's channels. */
-  inService: DecodingMetrics | undefined;
-}
-
 export interface SessionResults extends OutputFiles {
   base: Model;
   session: BinnedRecording;
   calibration: SessionCalibration;
-  rest: Later | undefined;
+  rest: LaterScores | undefined;
+  /** The page, where one was asked for. */
+  report: string | undefined;
 }
 
 export function sessionReportJson({
@@ -77,6 +69,7 @@ export function sessionReportLines({
   rest,
   out,
   previous,
+  report,
 }: SessionResults): string[] {
   const { labels, name } = base.output;
   const { candidate, inService, baseline, failed } = calibration;
@@ -100,6 +93,7 @@ export function sessionReportLines({
     ...driftReferenceLines(candidate.model),
     `model written to ${out}`,
     ...keptLines(previous),
+    ...(report === undefined ? [] : [`report written to ${report}`]),
   ];
 }
 
@@ -111,7 +105,7 @@ export function otherChannelsText(before: number, now: number): string {
   );
 }
 
-function knownText({ seconds, knownSeconds }: Later): string {
+function knownText({ seconds, knownSeconds }: LaterScores): string {
   if (knownSeconds === 0) return '';
   const which = knownSeconds < seconds ? ` ${knownSeconds.toFixed(0)} s of` : '';
   return ` (the decoder in service had learned from${which} them before)`;

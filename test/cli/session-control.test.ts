@@ -8,6 +8,7 @@ import type { LiveCalibrationOptions } from '../../src/runtime/live-calibration-
 import { startCalibrated, statesOf, TUNED_ARRAY } from '../support/calibrated-sessions.ts';
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
+import { until } from '../support/until.ts';
 import { runningWorkerCount } from '../support/workers.ts';
 
 const BIN_MS = 10;
@@ -59,10 +60,6 @@ async function start(options: Partial<LiveCalibrationOptions> = {}): Promise<Ste
     actions[key]();
   };
   return { ...run, control: made, told, interrupt, press };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 // The fit comes after everybody else on the machine.

@@ -16,6 +16,7 @@ import {
 import type { CalibratedRun } from '../support/calibrated-sessions.ts';
 import { untrainedFor } from '../support/decoder-models.ts';
 import { fitWorker, holdFits, letFitsGo } from '../support/held-fits.ts';
+import { until } from '../support/until.ts';
 import { runningWorkerCount } from '../support/workers.ts';
 
 const BIN_MS = 10;
@@ -74,7 +75,11 @@ async function follow(
   return { run, reasons, given };
 }
 
-const stopSoon = ({ session }: CalibratedRun): void => void setTimeout(() => void session.stop(), 200);
+/** When a hundred more bins are in the sink, so that the decoder now in service has decoded some of them. */
+const stopSoon = ({ session, sink }: CalibratedRun): void => {
+  const { length } = sink.records;
+  void until(() => sink.records.length >= length + 100).then(() => session.stop());
+};
 
 const stopAtEnd = (run: CalibratedRun, _: string, state: string): void => {
   if (state === 'promoted') stopSoon(run);

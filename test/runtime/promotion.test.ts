@@ -15,6 +15,7 @@ import { randomCounts, randomModel, shakenModel } from '../support/decoder-model
 import { linearRecording } from '../support/linear-recording.ts';
 import { betzErrorOf, betzErrorOfAsync } from '../support/recording-errors.ts';
 import { MemorySink } from '../support/sessions.ts';
+import { until } from '../support/until.ts';
 import { runningWorkerCount } from '../support/workers.ts';
 
 const CHANNELS = 9;
@@ -289,14 +290,14 @@ describe('a paced session', () => {
     );
     const { binIndex, generation } = await promotion;
     expect(generation).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(() => sink.records.length > binIndex + 20);
     const back = await session.rollback();
     expect(back.generation).toBe(0);
     expect(session.canRollBack, 'nothing before the first').toBe(false);
     expect((await betzErrorOfAsync(() => session.rollback())).code).toBe('CAL_NOTHING_TO_ROLL_BACK');
     const again = await session.promote(encodeModel(second));
     expect(session.canRollBack).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(() => sink.records.length > again.binIndex + 20);
     const summary = await session.stop();
     const { records } = sink;
     expect(records.map((record) => record.binIndex)).toEqual(records.map((_, bin) => bin));

@@ -29,8 +29,10 @@ export function sessionSeconds(base: Model, recording: BinnedRecording): Session
 
 export interface Verdict {
   decision: Decision;
-  /** What to do, and the figures that say so. */
+  /** What to do, and why. */
   sentence: string;
+  /** The second half of it: the figures that say so, and what they cannot say. */
+  reason: string;
   /** Mean R2 of the candidate less that of the decoder in service. */
   gain: number;
   /** In how many held-out blocks the candidate is better than the decoder in service, of `blockCount`. */
@@ -78,12 +80,14 @@ export function verdictOf(
   const besideBaseline =
     `Ridge regression on the same data reaches ${r2(baseline)}: the new decoder is ${difference(gainOverBaseline)} it, ` +
     `and better in ${betterBlocksThanBaseline} of ${blocksText(blockCount)}.`;
+  const reason =
+    `${REASONS[decision](figures)}.` +
+    (isKnown ? ` ${knownText(data)}` : '') +
+    (failed === undefined ? '' : ` But ${failureText(failed)}.`);
   return {
     decision,
-    sentence:
-      SENTENCES[decision](figures) +
-      (isKnown ? ` ${knownText(data)}` : '') +
-      (failed === undefined ? '' : ` But ${failureText(failed)}.`),
+    sentence: `${ADVICE[decision]}: ${reason}`,
+    reason,
     gain,
     betterBlocks,
     gainOverBaseline,
@@ -109,13 +113,19 @@ export function isForUse({ decision }: Verdict): boolean {
   return decision === 'use' || decision === 'useWithCare';
 }
 
-const SENTENCES: Readonly<Record<Decision, (figures: string) => string>> = {
-  use: (figures) => `Use the new decoder: ${figures}.`,
-  useWithCare: (figures) =>
-    `Use the new decoder with care, and collect more data when there is time: ${figures}.`,
-  keep: (figures) => `Keep the decoder in service: the new one is not clearly better; ${figures}.`,
+const ADVICE: Readonly<Record<Decision, string>> = {
+  use: 'Use the new decoder',
+  useWithCare: 'Use the new decoder with care, and collect more data when there is time',
+  keep: 'Keep the decoder in service',
+  collectAgain: 'Check the signals and collect data again',
+};
+
+const REASONS: Readonly<Record<Decision, (figures: string) => string>> = {
+  use: (figures) => figures,
+  useWithCare: (figures) => figures,
+  keep: (figures) => `the new one is not clearly better; ${figures}`,
   collectAgain: (figures) =>
-    `Check the signals and collect data again: neither decoder follows the movement well enough to be used; of the new one, ${figures}.`,
+    `neither decoder follows the movement well enough to be used; of the new one, ${figures}`,
 };
 
 function decide(candidateR2: number, inServiceR2: number, isBetter: boolean, isDoubtful: boolean): Decision {

@@ -7,6 +7,7 @@ import { channelChanges, FACTOR_MIN, SPIKES_MIN, Z_MIN } from './channel-changes
 import type { ChannelChange } from './channel-changes.ts';
 import { sessionSeconds, verdictOf } from './report-verdict.ts';
 import type { Verdict } from './report-verdict.ts';
+import type { DecodingMetrics } from '../metrics.ts';
 import { sessionLagMs } from './session-provenance.ts';
 import { takeRows } from './session-scores.ts';
 import type { BlockScores } from './session-scores.ts';
@@ -37,6 +38,16 @@ export interface ReportMethod {
   fitSeconds: number;
   /** Empty for methods that do not train by gradient. */
   learningCurve: readonly { step: number; loss: number; validationR2: number | null }[];
+}
+
+/** Data of which nothing was learned or chosen, with the candidate as it was written. */
+interface ReportLater {
+  seconds: number;
+  /** Of these, the decoder in service had learned from before. */
+  knownSeconds: number;
+  candidate: ReportScores;
+  /** null where it does not know the session's channels. */
+  inService: ReportScores | null;
 }
 
 /** Of one held-out block; each [dimensions][bins]. */
@@ -77,6 +88,8 @@ export interface SessionReport {
   };
   blocks: readonly ReportBlock[];
   scores: { candidate: ReportScores; inService: ReportScores; baseline: ReportScores };
+  /** On what came after the session's data, where there was any. */
+  later: ReportLater | null;
   methods: readonly ReportMethod[];
   /** What was to follow them, and could not. */
   failed: FailedMethod | null;
@@ -95,8 +108,19 @@ export interface SessionReport {
 
 export interface ReportContext {
   seed: number;
+  later?: LaterScores | undefined;
   /** What else is known of how this came about (versions, paths, times): goes into the report as it is. */
   provenance?: Readonly<Record<string, unknown>>;
+}
+
+/** What the candidate is tried on beyond the data that it was made of. */
+export interface LaterScores {
+  seconds: number;
+  /** Of these, the decoder in service had learned from before. */
+  knownSeconds: number;
+  candidate: DecodingMetrics;
+  /** Absent where the decoder in service does not know the session's channels. */
+  inService: DecodingMetrics | undefined;
 }
 
 /**
@@ -107,7 +131,7 @@ export function sessionReport(
   base: Model,
   recording: BinnedRecording,
   { candidate, tried, blocks, inService, baseline, failed }: SessionCalibration,
-  { seed, provenance = {} }: ReportContext,
+  { seed, later, provenance = {} }: ReportContext,
 ): SessionReport {
   const { binMs, binCount, segments, target } = recording;
   const binS = binMs / 1000;
@@ -152,10 +176,11 @@ export function sessionReport(
       };
     }),
     scores: {
-      candidate: scoresOf(candidate.scores),
-      inService: scoresOf(inService),
-      baseline: scoresOf(baseline),
+      candidate: scoresOf(candidate.scores.metrics),
+      inService: scoresOf(inService.metrics),
+      baseline: scoresOf(baseline.metrics),
     },
+    later: later === undefined ? null : laterOf(later),
     methods: tried.map((one) => methodOf(one, one === candidate)),
     failed: failed ?? null,
     channels: {
@@ -186,8 +211,16 @@ function secondsOf(segments: readonly Segment[], binS: number): number {
   return segments.reduce((sum, { startBin, endBin }) => sum + (endBin - startBin), 0) * binS;
 }
 
-function scoresOf({ metrics }: BlockScores): ReportScores {
-  const { r2, r2Mean, r2VarianceWeighted, pearsonR } = metrics;
+function laterOf({ seconds, knownSeconds, candidate, inService }: LaterScores): ReportLater {
+  return {
+    seconds,
+    knownSeconds,
+    candidate: scoresOf(candidate),
+    inService: inService === undefined ? null : scoresOf(inService),
+  };
+}
+
+function scoresOf({ r2, r2Mean, r2VarianceWeighted, pearsonR }: DecodingMetrics): ReportScores {
   return { r2, r2Mean, r2VarianceWeighted, pearsonR: pearsonR.map(orNull) };
 }
 

@@ -3,53 +3,71 @@ import type { ChannelChange, ChannelState } from '../../calibration/session/chan
 import type { SessionReport } from '../../calibration/session/session-report.ts';
 import { rootAxis } from './axis.ts';
 import { drawAxes, figure, frameOf, MARGIN, numbersOf, place, table, WIDTH } from './figure.ts';
-import type { Frame } from './figure.ts';
+import type { Column, Frame } from './figure.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { counted, fixed, listed } from './numbers.ts';
 
-export function channelSection({ channels }: SessionReport): Markup {
-  const { all, changedCount, rule } = channels;
+export function channelSection(report: SessionReport): Markup {
+  const { all, changedCount, rule } = report.channels;
   const changed = all.filter(({ state }) => state !== 'unchanged');
-  const found =
-    changedCount === 0
-      ? markup`<p><strong>No channel changed</strong> of ${all.length}.</p>`
-      : markup`<p><strong>${changedCount} of ${counted(all.length, 'channel')} changed</strong>: ${countsText(changed)}.</p>`;
   return markup`<section id="channels"><h2>Channels that changed</h2>
-${found}
+<p><strong>${changesText(report)}</strong></p>
 <p class="faint">Since the data that the decoder in service was made on. ${rule}</p>
-<div class="figures two">${ratePlot(all)}${changedCount === 0 ? [] : channelTable('Channels that changed, in the order of the session', changed)}</div>
-${numbersOf(`rates of all ${counted(all.length, 'channel')}`, channelTable('Rates of all channels', all))}
+<div class="figures beside">${ratePlot(all)}${changedCount === 0 ? [] : changedTable(changed)}</div>
+${numbersOf(`rates of all ${counted(all.length, 'channel')}`, fullTable(all))}
 </section>`;
 }
 
-function countsText(changed: readonly ChannelChange[]): string {
-  const counts = new Map<ChannelState, number>();
-  for (const { state } of changed) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return listed([...counts].map(([state, count]) => `${count} ${state}`));
+/** Of one, and of several. */
+const CHANGES: readonly (readonly [ChannelState, string, string])[] = [
+  ['fell silent', 'fell silent', 'fell silent'],
+  ['gone', 'is gone', 'are gone'],
+  ['stuck', 'got stuck', 'got stuck'],
+  ['woke up', 'woke up', 'woke up'],
+  ['new', 'is new', 'are new'],
+  ['rate rose', 'rose in rate', 'rose in rate'],
+  ['rate fell', 'fell in rate', 'fell in rate'],
+];
+
+/** '20 of 96 channels: 8 fell silent and 12 rose in rate.' */
+export function changesText({ channels: { all } }: SessionReport): string {
+  const parts = CHANGES.flatMap(([state, one, several]) => {
+    const count = all.filter((channel) => channel.state === state).length;
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];
+  });
+  const changedCount = all.filter(({ state }) => state !== 'unchanged').length;
+  if (changedCount === 0) return `No channel of ${all.length}.`;
+  return `${changedCount} of ${counted(all.length, 'channel')}: ${listed(parts)}.`;
 }
 
-function channelTable(caption: string, channels: readonly ChannelChange[]): Markup {
+const SHORT_COLUMNS: readonly Column[] = [
+  { head: 'Channel', isText: true },
+  { head: 'What happened', isText: true },
+  { head: 'Before, Hz' },
+  { head: 'Now, Hz' },
+  { head: 'Factor' },
+];
+
+function shortRow({ label, state, baseHz, sessionHz, factor }: ChannelChange): string[] {
+  return [
+    label,
+    state,
+    fixed(baseHz, 2),
+    fixed(sessionHz, 2),
+    factor === null ? '–' : `×\u00a0${fixed(factor, 2)}`,
+  ];
+}
+
+function changedTable(channels: readonly ChannelChange[]): Markup {
+  return markup`<div class="long">${table('Channels that changed, in the order of the session', SHORT_COLUMNS, channels.map(shortRow))}</div>`;
+}
+
+function fullTable(channels: readonly ChannelChange[]): Markup {
   return table(
-    caption,
-    [
-      { head: 'Channel', isText: true },
-      { head: 'What happened', isText: true },
-      { head: 'Before, Hz' },
-      { head: 'Now, Hz' },
-      { head: 'Factor' },
-      { head: 'z' },
-      { head: 'Shift, SD' },
-    ],
-    channels.map(({ label, state, baseHz, sessionHz, factor, z, shiftDeviations }) => [
-      label,
-      state,
-      fixed(baseHz, 2),
-      fixed(sessionHz, 2),
-      factor === null ? '–' : `×\u00a0${fixed(factor, 2)}`,
-      fixed(z, 1),
-      fixed(shiftDeviations, 2),
-    ]),
+    'Rates of all channels. z: the change in standard deviations of what chance allows; shift: of the mean count, in standard deviations of the counts before',
+    [...SHORT_COLUMNS, { head: 'z' }, { head: 'Shift, SD' }],
+    channels.map((channel) => [...shortRow(channel), fixed(channel.z, 1), fixed(channel.shiftDeviations, 2)]),
   );
 }
 

@@ -16,7 +16,7 @@ export interface FigureText {
 
 /** Narrow, so that its writing is still readable on a telephone; wider screens put figures beside each other. */
 export const WIDTH = 360;
-export const MARGIN = { left: 46, right: 12, top: 10, bottom: 38 } as const;
+export const MARGIN = { left: 46, right: 12, top: 26, bottom: 42 } as const;
 
 export interface Frame {
   height: number;
@@ -39,21 +39,21 @@ export function frameOf(x: Axis, y: Axis, height: number): Frame {
   };
 }
 
+/** The name of the upright axis lies above it, where no number of a tick can be in its way. */
 export function drawAxes({ height, x, y, toX, toY }: Frame, xLabel: string, yLabel: string): Markup {
   const bottom = height - MARGIN.bottom;
   const right = WIDTH - MARGIN.right;
-  const middleY = (MARGIN.top + bottom) / 2;
   return markup`<g class="axes" aria-hidden="true">
 ${x.ticks.map((tick) => {
   const at = place(toX(tick));
-  return markup`<line class="grid" x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${bottom}"/><text x="${at}" y="${bottom + 14}" text-anchor="middle">${tickText(tick)}</text>`;
+  return markup`<line class="grid" x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${bottom}"/><text x="${at}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`;
 })}
 ${y.ticks.map((tick) => {
   const at = toY(tick);
   return markup`<line class="${tick === 0 ? 'grid zero' : 'grid'}" x1="${MARGIN.left}" x2="${right}" y1="${place(at)}" y2="${place(at)}"/><text x="${MARGIN.left - 5}" y="${place(at + 4)}" text-anchor="end">${tickText(tick)}</text>`;
 })}
 <text x="${place((MARGIN.left + right) / 2)}" y="${height - 6}" text-anchor="middle">${xLabel}</text>
-<text transform="translate(11 ${place(middleY)}) rotate(-90)" text-anchor="middle">${yLabel}</text>
+<text x="2" y="12">${yLabel}</text>
 </g>`;
 }
 

@@ -4,7 +4,7 @@ import { numbersOf, table } from './figure.ts';
 import { lineKey } from './key.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
-import { fixed, listed, r2, rangeS } from './numbers.ts';
+import { capital, fixed, listed, r2, rangeS, worded } from './numbers.ts';
 import { linePlot, pathPlot } from './plots.ts';
 import type { Line } from './plots.ts';
 
@@ -12,13 +12,13 @@ export function movementSections(report: SessionReport): Markup {
   const { blocks, output, positions } = report;
   const shown = chooseBlocks(blocks.map((block) => block.r2.candidate));
   const names = listed(shown.map(({ name }) => name));
-  return markup`<section id="velocity"><h2>True and decoded ${output.name} over time</h2>
+  return markup`<section id="velocity"><h2>True and decoded ${worded(output.name)} over time</h2>
 <p>${shown.length === 1 ? 'The only held-out block.' : `The ${names} of the held-out blocks, by the R² of the new decoder.`} Values are in ${output.unit}; all blocks are in the JSON file beside this page.</p>
 ${lineKey(['truth', 'candidate', 'inService'])}
 ${shown.map(({ block, name }) => velocityPlots(report, block, name))}
 </section>
 <section id="paths"><h2>Paths</h2>
-${positions === null ? markup`<p>Not drawn: ${output.name} is in ${output.unit}, which is no velocity that could be added up to a path.</p>` : pathPlots(report, positions, shown)}
+${positions === null ? markup`<p>Not drawn: the ${worded(output.name)} is in ${output.unit}, which is no velocity that could be added up to a path.</p>` : pathPlots(report, positions, shown)}
 </section>`;
 }
 
@@ -49,7 +49,7 @@ function velocityPlots(report: SessionReport, block: number, name: string): Mark
     linePlot(
       {
         id: `velocity-${block}-${d}`,
-        title: `${output.name} ${label}, ${name}: ${rangeS(startS, endS)}`,
+        title: `${capital(worded(output.name))} ${label}, ${name}: ${rangeS(startS, endS)}`,
         summary: traceSummary(trace, d, output.unit),
         level: 4,
       },
@@ -63,7 +63,7 @@ function velocityPlots(report: SessionReport, block: number, name: string): Mark
   );
   return markup`<h3>${capital(name)}: ${rangeS(startS, endS)}, R² ${r2(scores.candidate)} (in service ${r2(scores.inService)})</h3>
 <div class="figures two">${plots}</div>
-${numbersOf(`${output.name}, ${rangeS(startS, endS)}`, traceTable(report, trace, timesS))}`;
+${numbersOf(`${worded(output.name)}, ${rangeS(startS, endS)}`, traceTable(report, trace, timesS))}`;
 }
 
 /** A table of more rows would not be read. */
@@ -72,7 +72,7 @@ const ROWS_MAX = 60;
 function traceTable({ output }: SessionReport, trace: ReportTrace, timesS: readonly number[]): Markup {
   const every = Math.max(1, Math.ceil(timesS.length / ROWS_MAX));
   const bins = timesS.map((_, bin) => bin).filter((bin) => bin % every === 0);
-  const caption = `${output.name} in ${output.unit}${every === 1 ? '' : `; one bin in ${every}, all are in the JSON file`}`;
+  const caption = `${capital(worded(output.name))} in ${output.unit}${every === 1 ? '' : `; one bin in ${every}, all are in the JSON file`}`;
   return table(
     caption,
     [
@@ -110,7 +110,8 @@ function pathPlots(
   positions: NonNullable<SessionReport['positions']>,
   shown: readonly Shown[],
 ): Markup {
-  if (output.labels.length < 2) return markup`<p>Not drawn: ${output.name} has one dimension only.</p>`;
+  if (output.labels.length < 2)
+    return markup`<p>Not drawn: the ${worded(output.name)} has one dimension only.</p>`;
   const [x, y] = output.labels;
   const plots = shown.map(({ block, name }) => {
     const { startS, endS } = blocks[block];
@@ -135,7 +136,7 @@ function pathPlots(
   });
   const others =
     output.labels.length === 2 ? '' : ` Only the first two of ${output.labels.length} dimensions are drawn.`;
-  return markup`<p>${output.name} added up from the start of each block (square), so that errors add up too: a path can end (dot) elsewhere although the velocity is good; look whether its shape is right.${others} Bins of ${session.binMs} ms.</p>
+  return markup`<p>${capital(worded(output.name))} added up from the start of each block (square), so that errors add up too: a path can end (dot) elsewhere although the velocity is good; look whether its shape is right.${others} Bins of ${session.binMs} ms.</p>
 ${lineKey(['truth', 'candidate', 'inService'])}
 <div class="figures">${plots}</div>`;
 }
@@ -163,8 +164,4 @@ function endsTable(trace: ReportTrace, labels: readonly string[], unit: string):
     [{ head: 'Path', isText: true }, ...labels.map((head) => ({ head }))],
     [row('True', trace.truth), row('New', trace.candidate), row('In service', trace.inService)],
   );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

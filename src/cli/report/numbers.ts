@@ -12,6 +12,20 @@ export function r2(value: number | null): string {
   return fixed(value, 3);
 }
 
+/** As the page writes it. @param text of the verdict, which is printed in terminals too */
+export function superscripted(text: string): string {
+  return text.replaceAll(/\bR2\b/g, 'R²');
+}
+
+/** 'handVelocity': 'hand velocity' */
+export function worded(name: string): string {
+  return name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** With its sign. */
 export function gain(value: number): string {
   const text = fixed(value, 3);

@@ -21,24 +21,28 @@ p, ul { max-width: 46rem; margin: 0.5rem 0; }
 .verdict p { max-width: none; margin: 0.25rem 0; }
 .verdict .answer { font-size: 1.5rem; font-weight: 700; }
 .verdict .sentence { font-size: 1.125rem; }
+.verdict dl { margin: 0.75rem 0 0; }
+.verdict dt { color: var(--text); font-weight: 700; }
 .verdict code { display: inline-block; overflow-wrap: anywhere; }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; max-width: none; }
 a { color: var(--candidate); }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
 .scroll { overflow-x: auto; max-width: 100%; margin: 0.75rem 0; }
+/* As high as the plot beside it. */
+.long .scroll { max-height: 30rem; overflow-y: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: 0.25rem; }
 th, td { padding: 0.3rem 0.75rem 0.3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th.text, td.text { text-align: left; }
+th.text, td.text { text-align: left; white-space: nowrap; }
 th.number, td.number { text-align: right; padding-left: 0.75rem; padding-right: 0.25rem; }
 tbody th { font-weight: 600; }
-tr.chosen th, tr.chosen td { font-weight: 700; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1.5rem 2rem; align-items: start; }
-.figures.two { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
-figure { margin: 0.75rem 0; min-width: 0; max-width: 36rem; }
+.figures.beside { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
+@media (min-width: 46rem) { .figures.two { grid-template-columns: 1fr 1fr; } }
+figure { margin: 0.75rem 0; min-width: 0; max-width: 30rem; }
 figcaption { color: var(--faint); font-size: 0.9375rem; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--text); }
+svg text { font: 12px system-ui, sans-serif; fill: var(--text); paint-order: stroke; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; }
 svg text.strong { font-weight: 600; }
 .key { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; list-style: none; padding: 0; max-width: none; }
 .key li { display: flex; align-items: center; gap: 0.5rem; }
@@ -78,7 +82,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
   nav, details:not([open]) { display: none; }
   figure, tr, .verdict { break-inside: avoid; }
   h2, h3, h4 { break-after: avoid; }
-  .figures, .figures.two { grid-template-columns: 1fr 1fr; }
-  .scroll { overflow: visible; }
+  .figures, .figures.two, .figures.beside { grid-template-columns: 1fr 1fr; }
+  .scroll, .long .scroll { overflow: visible; max-height: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }`;

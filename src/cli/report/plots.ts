@@ -16,7 +16,7 @@ export interface Line {
   hasDots?: true;
 }
 
-const PLOT_HEIGHT = 210;
+const PLOT_HEIGHT = 226;
 
 /** @param yRange of all plots that are to be compared with this one */
 export function linePlot(
@@ -97,7 +97,7 @@ export function barPlot(text: FigureText, groups: readonly BarGroup[], range: re
   );
   const drawing = groups.map(({ label, bars }, g) => {
     const top = g * groupHeight;
-    return markup`<text class="strong" x="${left}" y="${top + 12}">${label}</text>${bars.map(
+    return markup`<text class="strong" x="${left + 4}" y="${top + 12}">${label}</text>${bars.map(
       ({ role, value }, b) => {
         const y = top + GROUP_LABEL + b * BAR;
         const shown = Number.isFinite(value) ? value : 0;

@@ -5,12 +5,12 @@
 import type { Decision } from '../../calibration/session/report-verdict.ts';
 import type { SessionReport } from '../../calibration/session/session-report.ts';
 import { otherChannelsText } from '../calibration-text.ts';
-import { channelSection } from './channel-section.ts';
+import { channelSection, changesText } from './channel-section.ts';
 import { learningSection } from './learning-section.ts';
 import { Markup, markup } from './markup.ts';
 import { movementSections } from './movement-sections.ts';
 import { nextStep } from './next-step.ts';
-import { counted, fixed } from './numbers.ts';
+import { capital, counted, fixed, superscripted } from './numbers.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { provenanceSection } from './provenance-section.ts';
 import { blockSection, comparisonSection } from './score-sections.ts';
@@ -49,13 +49,17 @@ ${new Markup(PAGE_STYLE)}
 <svg width="0" height="0" aria-hidden="true" class="unseen"><defs><pattern id="stripes" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="stripes" x1="0" y1="0" x2="0" y2="6"/></pattern></defs></svg>
 <main>
 <h1>Calibration of ${session.name}</h1>
-<p class="faint">${counted(session.channelCount, 'channel')}, ${fixed(session.seconds, 1)} s in bins of ${session.binMs} ms; ${report.data.heldOutSeconds.toFixed(1)} s in ${counted(report.blocks.length, 'block')} were held out to judge on.</p>
+<p class="faint">${counted(session.channelCount, 'channel')}, ${fixed(session.seconds, 1)} s in bins of ${session.binMs} ms. Of these, ${fixed(report.data.heldOutSeconds, 1)} s in ${counted(report.blocks.length, 'block')} were held out: nothing was learned from them, to judge on.</p>
 <section class="verdict" aria-label="Verdict">
 <p class="answer">${ANSWERS[verdict.decision]}</p>
-<p class="sentence">${verdict.sentence}</p>
-<p>${verdict.besideBaseline}</p>
+<p class="sentence">${superscripted(capital(verdict.reason))}</p>
+${laterSentence(report)}
+<p>${superscripted(verdict.besideBaseline)}</p>
 ${cautions(report)}
+<dl>
+<dt>What changed</dt><dd>${changesText(report)} <a href="#channels">Which</a></dd>
 ${nextStep(report)}
+</dl>
 </section>
 <nav aria-label="Parts of the report"><ul>
 ${SECTIONS.map(([id, name]) => markup`<li><a href="#${id}">${name}</a></li>`)}
@@ -71,6 +75,17 @@ ${provenanceSection(report)}
 </html>
 `;
   return page.text;
+}
+
+/** The one figure in which nothing flatters the new decoder. */
+function laterSentence({ later }: SessionReport): Markup {
+  if (later === null) return markup``;
+  const { seconds, knownSeconds, candidate, inService } = later;
+  const known =
+    knownSeconds === 0
+      ? ''
+      : `, of which the decoder in service had learned from ${fixed(knownSeconds, 0)} s before`;
+  return markup`<p>On the ${fixed(seconds, 0)} s after these data${known}: R² ${fixed(candidate.r2Mean, 2)}${inService === null ? '' : `, the decoder in service ${fixed(inService.r2Mean, 2)}`}.</p>`;
 }
 
 /** Held-out data of less than this say little about the hours to come. */

@@ -7,7 +7,7 @@ import { numbersOf, table } from './figure.ts';
 import { barKey } from './key.ts';
 import { markup } from './markup.ts';
 import type { Markup } from './markup.ts';
-import { counted, fixed, gain, r2, rangeS } from './numbers.ts';
+import { counted, fixed, gain, r2, rangeS, superscripted, worded } from './numbers.ts';
 
 export function comparisonSection({ scores, output, data, verdict, methods }: SessionReport): Markup {
   const row = (name: string, one: ReportScores): string[] => [
@@ -18,9 +18,10 @@ export function comparisonSection({ scores, output, data, verdict, methods }: Se
     ...one.pearsonR.map(r2),
   ];
   return markup`<section id="comparison"><h2>New decoder, decoder in service, baseline</h2>
-<p>R² says how much of the movement a decoder gets right: 1 is all of it, 0 is no better than always saying the mean, below 0 is worse than that. The correlation r is blind to gain and offset: read it only beside R².</p>
+<p>The decoder in service is the one that was used until now. The ridge baseline is plain linear regression, fitted to the same data as the new decoder: a decoder that is no better than that is not worth its trouble.</p>
+<p>R² says how much of the movement a decoder gets right: 1 is all of it, 0 is no better than always saying the mean, below 0 is worse than that. The correlation r only says whether decoded and true movement rise and fall together, not whether their sizes agree: read it beside R².</p>
 ${table(
-  `R² and correlation of ${output.name}${lagText(output.lagMs)} on the ${fixed(data.heldOutSeconds, 1)} s held out`,
+  `R² and correlation of the ${worded(output.name)}${lagText(output.lagMs)} on the ${fixed(data.heldOutSeconds, 1)} s held out`,
   [
     { head: 'Decoder', isText: true },
     ...output.labels.map((label) => ({ head: `R² ${label}` })),
@@ -34,7 +35,7 @@ ${table(
     row('Ridge baseline', scores.baseline),
   ],
 )}
-<p class="faint">${verdict.rule} ${verdict.knownSeconds > 0 ? 'None of the three fits saw the held-out blocks, but the decoder in service had learned from these data before.' : 'None of the three learned from the held-out blocks.'} But what to keep of a training (its best step, the strength of a penalty, the best method of those tried) was chosen by them, which flatters the new decoder a little.</p>
+<p class="faint">${superscripted(verdict.rule)} ${verdict.knownSeconds > 0 ? 'None of the three fits saw the held-out blocks, but the decoder in service had learned from these data before.' : 'None of the three learned from the held-out blocks.'} But what to keep of a training (its best step, the strength of a penalty, the best method of those tried) was chosen by them, which flatters the new decoder a little.</p>
 </section>`;
 }
 

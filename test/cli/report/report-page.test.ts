@@ -46,6 +46,10 @@ function openTags(html: string): string[] {
   return open;
 }
 
+function verdictPart(page: string): string {
+  return page.slice(page.indexOf('class="verdict"'), page.indexOf('</section>'));
+}
+
 describe('the page about a calibration', () => {
   let trained: SessionReport;
   let page: string;
@@ -86,15 +90,19 @@ describe('the page about a calibration', () => {
   });
 
   it.each([
-    ['use', true, ['To use the new decoder: ', 'new &amp; better', 'To go back', 'old']],
-    ['useWithCare', true, ['To use the new decoder: ', 'new &amp; better', 'To go back', 'old']],
+    [
+      'use',
+      true,
+      ['going back is', 'To use the new decoder', '&quot;new &amp; better&quot;', 'To go back', 'old'],
+    ],
+    ['useWithCare', true, ['more data', 'To use the new decoder', 'new &amp; better', 'To go back', 'old']],
     [
       'keep',
       true,
-      ['To go on with the decoder in service: ', 'old', 'The new one is in', 'new &amp; better'],
+      ['Go on with', 'To go on with the one in service', 'old', 'the new one is in', 'new &amp; better'],
     ],
-    ['collectAgain', true, ['To go on with the decoder in service: ', 'old', 'The new one is in']],
-    ['keep', false, ['To use the new decoder: ', 'new &amp; better']],
+    ['collectAgain', true, ['Check electrodes', 'To go on with', 'old', 'the new one is in']],
+    ['keep', false, ['To use the new decoder', 'new &amp; better']],
   ] as const)('says what to type: %s, as it is: %s', (decision, isJudgedAsItIs, expected) => {
     const html = reportPage({
       ...trained,
@@ -102,7 +110,7 @@ describe('the page about a calibration', () => {
       base: { ...trained.base, isJudgedAsItIs },
       provenance: { model: 'new & better', replaces: 'old' },
     });
-    const verdict = html.slice(html.indexOf('class="verdict"'), html.indexOf('</section>'));
+    const verdict = verdictPart(html);
     const places = expected.map((text) => verdict.indexOf(text));
     expect(places).not.toContain(-1);
     expect(places).toEqual([...places].sort((one, other) => one - other));
@@ -112,6 +120,64 @@ describe('the page about a calibration', () => {
 
   it('names no file that it does not know', () => {
     expect(page).not.toContain('betz run --model');
+    expect(verdictPart(page)).toContain('What to do');
+  });
+
+  it('gives the advice once, then its reason', () => {
+    const { decision, sentence, reason } = trained.verdict;
+    expect(sentence.endsWith(`: ${reason}`)).toBe(true);
+    const said = `${reason[0].toUpperCase()}${reason.slice(1)}`.replaceAll('R2', 'R²');
+    expect(verdictPart(page)).toContain(`<p class="sentence">${said}</p>`);
+    expect([decision, verdictPart(page).includes('R2')]).toEqual(['collectAgain', false]);
+  });
+
+  it('says in the verdict how it was on the data after, and which of them the decoder in service knew', () => {
+    expect(trained.later).toBeNull();
+    expect(page).not.toContain('s after these data');
+    const { candidate, inService } = trained.scores;
+    const later = {
+      seconds: 120,
+      knownSeconds: 30,
+      candidate: { ...candidate, r2Mean: 0.514 },
+      inService: { ...inService, r2Mean: -0.25 },
+    };
+    const shown = (one: { knownSeconds?: number; inService?: null }): string =>
+      verdictPart(reportPage({ ...trained, later: { ...later, ...one } }));
+    expect(shown({})).toContain(
+      'On the 120 s after these data, of which the decoder in service had learned from 30 s before: R² 0.51, the decoder in service −0.25.',
+    );
+    expect(shown({ knownSeconds: 0, inService: null })).toContain('On the 120 s after these data: R² 0.51.');
+  });
+
+  it('says in the verdict what changed', () => {
+    const states = ['rate fell', 'fell silent', 'rate rose', 'fell silent', 'new'] as const;
+    const all = trained.channels.all.map((channel, i) => ({ ...channel, state: states[i] ?? 'unchanged' }));
+    const shown = (channels: SessionReport['channels']): string =>
+      verdictPart(reportPage({ ...trained, channels }));
+    expect(shown({ ...trained.channels, all })).toContain(
+      '5 of 12 channels: 2 fell silent, 1 is new, 1 rose in rate and 1 fell in rate.',
+    );
+    const none = all.map((channel) => ({ ...channel, state: 'unchanged' as const }));
+    expect(shown({ ...trained.channels, all: none, changedCount: 0 })).toContain('No channel of 12.');
+  });
+
+  it('names the behaviour in words', () => {
+    expect(page).toContain('hand velocity');
+    expect(page.slice(0, page.indexOf('id="provenance"'))).not.toContain('handVelocity');
+  });
+
+  it('keeps the numbers of an axis and its name apart', () => {
+    const figures = page.match(/<g class="axes" aria-hidden="true">[\s\S]*?<\/g>/g) ?? [];
+    expect(figures.length).toBeGreaterThan(5);
+    for (const axes of figures) {
+      const texts = Array.from(axes.matchAll(/<text x="([\d.-]+)" y="([\d.-]+)"/g), ([, x, y]) => [+x, +y]);
+      const [name, ...numbers] = texts.reverse();
+      // Lines of 12 px: no two of them on one height and at one place.
+      for (const [, y] of numbers) expect(y - name[1]).toBeGreaterThan(11);
+      for (const [i, [x, y]] of texts.entries())
+        for (const [otherX, otherY] of texts.slice(i + 1))
+          expect(Math.abs(x - otherX) > 11 || Math.abs(y - otherY) > 11).toBe(true);
+    }
   });
 
   it('goes through JSON and is the same', () => {
