@@ -4,7 +4,13 @@ import { benchBackground } from '../bench/background-latency.ts';
 import type { BackgroundPart } from '../bench/background-latency.ts';
 import { describeMachine, machineLine } from '../bench/machine.ts';
 import { tableLines } from './bench-text.ts';
-import { parseCount, parsePositive, parsePositiveInteger } from './option-parsers.ts';
+import {
+  parseBinMs,
+  parseChannelCount,
+  parseHiddenCount,
+  parseSeconds,
+  parseSeed,
+} from './option-parsers.ts';
 
 interface Options {
   seconds: number;
@@ -18,11 +24,11 @@ interface Options {
 export function benchBackgroundCommand(): Command {
   return new Command('background')
     .description('Latency of a paced GRU session, by itself and while all its weights are fine-tuned aside.')
-    .option('--seconds <s>', 'of each of the two sessions', parsePositive, 30)
-    .option('--channels <count>', 'of the simulated array', parsePositiveInteger, 96)
-    .option('--hidden <count>', 'hidden units of the GRU', parsePositiveInteger, 256)
-    .option('--bin-ms <ms>', 'bin width', parsePositive, 10)
-    .option('--seed <number>', 'of the simulation and the weights', parseCount, 1)
+    .option('--seconds <s>', 'of each of the two sessions', parseSeconds, 30)
+    .option('--channels <count>', 'of the simulated array', parseChannelCount, 96)
+    .option('--hidden <count>', 'hidden units of the GRU', parseHiddenCount, 256)
+    .option('--bin-ms <ms>', 'bin width', parseBinMs, 10)
+    .option('--seed <number>', 'of the simulation and the weights', parseSeed, 1)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',

@@ -13,13 +13,16 @@ import { createCalibrationHost } from '../host/calibration-host.ts';
 import { tableLines } from './bench-text.ts';
 import { openBinnedRecording } from './open-data.ts';
 import {
+  atMost,
   LAG_HELP,
+  listParser,
   namesParser,
-  parseCount,
+  parseChannelCount,
   parseMilliseconds,
-  parsePositive,
   parsePositiveInteger,
-  parsePositiveIntegers,
+  parseSeconds,
+  parseSeed,
+  parseSeedCount,
   parseSetting,
 } from './option-parsers.ts';
 import { parseDays } from './simulated-days.ts';
@@ -45,6 +48,8 @@ interface CalibrationBenchOptions {
 
 const KINDS = decoderKinds.filter(({ ends }) => ends !== undefined).map(({ name }) => name);
 
+const parseDayCount = atMost(parsePositiveInteger, 100, 'are too many days');
+
 export function benchCalibrationCommand(): Command {
   return new Command('calibration')
     .description(
@@ -61,17 +66,17 @@ export function benchCalibrationCommand(): Command {
     )
     .option('--target <name>', 'recording: behaviour to predict (default: the first velocity)')
     .option('--lag-ms <ms>', `recording: ${LAG_HELP} (default: 0)`, parseMilliseconds)
-    .option('--channels <count>', 'simulated: of the array', parsePositiveInteger, 96)
+    .option('--channels <count>', 'simulated: of the array', parseChannelCount, 96)
     .option('--new-days <list>', 'simulated: new days, after the training days', parseDays, [8, 30])
-    .option('--training-days <count>', 'simulated: days to pretrain on', parsePositiveInteger, 8)
-    .option('--training-seconds <seconds>', 'simulated: of each', parsePositive, 240)
-    .option('--session-seconds <seconds>', 'simulated: of the whole new day', parsePositive, 600)
+    .option('--training-days <count>', 'simulated: days to pretrain on', parseDayCount, 8)
+    .option('--training-seconds <seconds>', 'simulated: of each', parseSeconds, 240)
+    .option('--session-seconds <seconds>', 'simulated: of the whole new day', parseSeconds, 600)
     .option('--methods <list>', SESSION_METHODS.join(', '), namesParser(SESSION_METHODS, 'method'), [
       ...SESSION_METHODS,
     ])
-    .option('--seconds <list>', 'seconds of data', parsePositiveIntegers, [15, 30, 60, 120])
-    .option('--seed <number>', 'of array and training', parseCount, 1)
-    .option('--seeds <count>', 'this many seeds, --seed and those after it', parsePositiveInteger, 3)
+    .option('--seconds <list>', 'seconds of data', listParser(parsePositiveInteger), [15, 30, 60, 120])
+    .option('--seed <number>', 'of array and training', parseSeed, 1)
+    .option('--seeds <count>', 'this many seeds, --seed and those after it', parseSeedCount, 3)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(

@@ -5,13 +5,24 @@ import type { ClosedLoopRow, ClosedLoopSummary, Spread } from '../bench/closed-l
 import { describeMachine, machineLine } from '../bench/machine.ts';
 import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
+import { parseConfig } from '../decoders/parse-config.ts';
 import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
 import { createCalibrationHost } from '../host/calibration-host.ts';
 import { taskNames } from '../task/target-sequence.ts';
 import type { TaskName } from '../task/target-sequence.ts';
 import { tableLines } from './bench-text.ts';
 import { usageError } from './failure.ts';
-import { parseCount, parsePositive, parsePositiveInteger, parseSetting } from './option-parsers.ts';
+import {
+  atMost,
+  parseChannelCount,
+  parseCount,
+  parseDay,
+  parsePositiveInteger,
+  parseSeconds,
+  parseSeed,
+  parseSeedCount,
+  parseSetting,
+} from './option-parsers.ts';
 
 interface ClosedLoopCliOptions {
   task: TaskName;
@@ -33,26 +44,29 @@ interface ClosedLoopCliOptions {
 /** Session time of the refits with intention estimation. */
 const REFITS_AT_S = [60, 120];
 
+const parseMinutes = atMost(parsePositiveInteger, 240, 'minutes are longer than a session can be');
+const parseVisualDelay = atMost(parseCount, 500, 'ms are later than any screen');
+
 export function benchClosedLoopCommand(): Command {
   return new Command('closed-loop')
     .description('A simulated user controls a cursor: seconds to the first target, success, bit rate.')
     .addOption(new Option('--task <name>', 'what to do').choices(taskNames).default('centre-out'))
     .option('--decoder <kind>', decoderKinds.map(({ name }) => name).join(', '), parseKind, 'kalman')
     .option('--set <name=value>', 'a setting of the decoder; may be repeated', parseSetting)
-    .option('--seeds <count>', 'sessions: --seed and those after it', parsePositiveInteger, 5)
-    .option('--seed <number>', 'of array, user and targets', parseCount, 1)
-    .option('--channels <count>', 'of the simulated array', parsePositiveInteger, 96)
-    .option('--day <number>', 'of its drift; from 1 on a decoder of day 0 takes part too', parseCount, 0)
+    .option('--seeds <count>', 'sessions: --seed and those after it', parseSeedCount, 5)
+    .option('--seed <number>', 'of array, user and targets', parseSeed, 1)
+    .option('--channels <count>', 'of the simulated array', parseChannelCount, 96)
+    .option('--day <number>', 'of its drift; from 1 on a decoder of day 0 takes part too', parseDay, 0)
     .addOption(
       new Option(
         '--pretrained <method>',
         'a decoder trained on up to four days before --day takes part too, calibrated so',
       ).choices(SESSION_METHODS),
     )
-    .option('--minutes <count>', 'length of a session, at least 4', parsePositiveInteger, 5)
-    .option('--collect <seconds>', 'of data before the first fit', parsePositive, 20)
-    .option('--visual-delay-ms <ms>', 'until the user sees the cursor, up to 500', parseCount, 200)
-    .option('--fit-seconds <seconds>', 'session time of a fit (default: what it took)', parsePositive)
+    .option('--minutes <count>', 'length of a session, 4 to 240', parseMinutes, 5)
+    .option('--collect <seconds>', 'of data before the first fit', parseSeconds, 20)
+    .option('--visual-delay-ms <ms>', 'until the user sees the cursor, up to 500', parseVisualDelay, 200)
+    .option('--fit-seconds <seconds>', 'session time of a fit (default: what it took)', parseSeconds)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
@@ -87,6 +101,7 @@ async function runClosedLoop(options: ClosedLoopCliOptions): Promise<void> {
       'Give a day from 1 on and a decoder that is trained by gradient, for example --day 8 --decoder gru.',
     );
   }
+  parseConfig(findDecoderKind(decoder), set ?? {}); // before the minutes of collection
   const machine = describeMachine();
   const rows = await benchClosedLoop(
     {

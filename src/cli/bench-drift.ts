@@ -13,13 +13,17 @@ import { openRecordedInstability } from '../recording/recorded-instability.ts';
 import { tableLines } from './bench-text.ts';
 import {
   LAG_HELP,
+  listParser,
   namesParser,
+  parseChannelCount,
   parseCount,
+  parseDay,
   parseFraction,
+  parseHiddenCount,
   parseMilliseconds,
-  parsePositive,
   parsePositiveInteger,
-  parsePositiveIntegers,
+  parseSeconds,
+  parseSeed,
 } from './option-parsers.ts';
 
 interface DriftOptions {
@@ -49,25 +53,25 @@ export function benchDriftCommand(): Command {
     .description(
       'The label-free drift index beside the true R2 of decoders of day 0, and R2 with adaptation without labels.',
     )
-    .option('--seeds <list>', 'of the simulated array', parsePositiveIntegers, [11, 12, 13])
-    .option('--days <list>', 'days of drift', parseCounts, [0, 1, 2, 4, 8, 12, 16])
+    .option('--seeds <list>', 'of the simulated array', listParser(parseSeed), [11, 12, 13])
+    .option('--days <list>', 'days of drift', listParser(parseDay), [0, 1, 2, 4, 8, 12, 16])
     .option(
       '--kinds <list>',
       `kinds of drift: ${DRIFT_KINDS.join(', ')}`,
       namesParser(DRIFT_KINDS, 'kind of drift'),
       [...DRIFT_KINDS],
     )
-    .option('--channels <count>', 'of the simulated array', parsePositiveInteger, 96)
-    .option('--seconds <s>', 'of calibration on day 0', parsePositive, 300)
-    .option('--test-seconds <s>', 'of every day; R2 is taken on the last two thirds', parsePositive, 180)
-    .option('--hidden <count>', 'hidden units of the GRU', parsePositiveInteger, 64)
+    .option('--channels <count>', 'of the simulated array', parseChannelCount, 96)
+    .option('--seconds <s>', 'of calibration on day 0', parseSeconds, 300)
+    .option('--test-seconds <s>', 'of every day; R2 is taken on the last two thirds', parseSeconds, 180)
+    .option('--hidden <count>', 'hidden units of the GRU', parseHiddenCount, 64)
     .option('--same-day <count>', 'more stretches of day 0, to count false alarms on', parseCount, 5)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--recording <file>', 'a real recording instead: index and R2 block by block in time')
     .option('--target <name>', 'behaviour that the ridge decoder of the recording is fitted to')
     .option('--lag-ms <ms>', `recording: ${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--reference-share <share>', 'first part of the recording, the reference', parseFraction, 0.25)
-    .option('--block-seconds <s>', 'length of a block of the recording', parsePositive, 60)
+    .option('--block-seconds <s>', 'length of a block of the recording', parseSeconds, 60)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',
@@ -75,11 +79,6 @@ export function benchDriftCommand(): Command {
         '\n  $ betz bench drift --recording 20160325.mat --target targetDirection --reference-share 17.4%',
     )
     .action(runDrift);
-}
-
-/** '0,4,12' -> [0, 4, 12] */
-function parseCounts(text: string): number[] {
-  return text.split(',').map((part) => parseCount(part.trim()));
 }
 
 async function runDrift(options: DriftOptions): Promise<void> {

@@ -10,12 +10,16 @@ import { benchPeers, kindsWithoutOnnx, missingPeers, peers } from '../bench/peer
 import type { PeerLatencyRow } from '../bench/peers/peer-latency.ts';
 import { missingPeerLine, tableLines } from './bench-text.ts';
 import {
+  atMost,
+  listParser,
   namesParser,
-  parseCount,
+  parseBinMs,
+  parseChannelCount,
   parseFraction,
-  parsePositive,
+  parseHiddenCount,
+  parsePacedSeconds,
   parsePositiveInteger,
-  parsePositiveIntegers,
+  parseSeed,
 } from './option-parsers.ts';
 
 interface LatencyOptions {
@@ -32,18 +36,26 @@ interface LatencyOptions {
 
 const PEER_NAMES = [...new Set(peers.map(({ name }) => name))];
 
+/** The time of every step is kept. */
+const parseStepCount = atMost(parsePositiveInteger, 10_000_000, 'steps are more than are kept');
+
 export function benchLatencyCommand(): Command {
   return new Command('latency')
     .description(
       'Time of one decoder step: warm (back to back) and paced (one per bin interval, caches cold).',
     )
-    .option('--inputs <count>', 'channels', parsePositiveInteger, 96)
-    .option('--hidden <list>', 'hidden units of the GRUs to time', parsePositiveIntegers, [64, 256, 512])
-    .option('--steps <count>', 'steps timed warm', parsePositiveInteger, 20_000)
-    .option('--seconds <s>', 'seconds of pacing per decoder and mode', parsePositive, 10)
-    .option('--bin-ms <ms>', 'bin interval of the paced steps', parsePositive, 10)
+    .option('--inputs <count>', 'channels', parseChannelCount, 96)
+    .option(
+      '--hidden <list>',
+      'hidden units of the GRUs to time',
+      listParser(parseHiddenCount),
+      [64, 256, 512],
+    )
+    .option('--steps <count>', 'steps timed warm', parseStepCount, 20_000)
+    .option('--seconds <s>', 'seconds of pacing per decoder and mode', parsePacedSeconds, 10)
+    .option('--bin-ms <ms>', 'bin interval of the paced steps', parseBinMs, 10)
     .option('--spike-rate <share>', 'of the spiking decoder: spikes per neuron and bin', parseFraction, 0.15)
-    .option('--seed <number>', 'of weights and inputs', parseCount, 1)
+    .option('--seed <number>', 'of weights and inputs', parseSeed, 1)
     .option(
       '--peers <list>',
       `compare the step with that of other programs instead: ${PEER_NAMES.join(', ')}`,

@@ -10,11 +10,13 @@ import { openRecordedInstability } from '../recording/recorded-instability.ts';
 import { tableLines } from './bench-text.ts';
 import {
   LAG_HELP,
+  listParser,
   namesParser,
-  parseCount,
   parseMilliseconds,
-  parsePositive,
   parsePositiveInteger,
+  parseSeconds,
+  parseSeed,
+  parseSeedCount,
   parseSetting,
 } from './option-parsers.ts';
 
@@ -53,15 +55,14 @@ export function benchStabilizationCommand(): Command {
     )
     .option('--steps <count>', 'training steps (default: by the amount of data)', parsePositiveInteger)
     .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
-    .option('--seconds <list>', 'how much of the new day to align from (default: all of it)', parseSeconds)
-    .option('--oldest', 'align from the first trials after the instability began, not from the newest')
-    .option('--seed <number>', 'of factor analysis and training', parseCount, 1)
     .option(
-      '--seeds <count>',
-      'repeat from this many seeds, --seed and those after it',
-      parsePositiveInteger,
-      3,
+      '--seconds <list>',
+      'how much of the new day to align from (default: all of it)',
+      listParser(parseSeconds),
     )
+    .option('--oldest', 'align from the first trials after the instability began, not from the newest')
+    .option('--seed <number>', 'of factor analysis and training', parseSeed, 1)
+    .option('--seeds <count>', 'repeat from this many seeds, --seed and those after it', parseSeedCount, 3)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
@@ -70,10 +71,6 @@ export function benchStabilizationCommand(): Command {
         '\n  $ betz bench stabilization --recording 20160325.mat --decoder ridge,gru --seconds 30,60,120',
     )
     .action(runStabilization);
-}
-
-function parseSeconds(text: string): number[] {
-  return text.split(',').map((part) => parsePositive(part.trim()));
 }
 
 async function runStabilization(options: StabilizationOptions): Promise<void> {

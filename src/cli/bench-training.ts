@@ -9,7 +9,15 @@ import type { TrainingBenchRow } from '../bench/training.ts';
 import { decoderKinds, findDecoderKind } from '../decoders/registry.ts';
 import { missingPeerLine, tableLines } from './bench-text.ts';
 import { usageError } from './failure.ts';
-import { namesParser, parseCount, parsePositiveInteger, parsePositiveIntegers } from './option-parsers.ts';
+import {
+  atMost,
+  listParser,
+  namesParser,
+  parseChannelCount,
+  parseHiddenCount,
+  parsePositiveInteger,
+  parseSeed,
+} from './option-parsers.ts';
 
 interface TrainingOptions {
   /** Names of kinds that are trained by gradient. */
@@ -31,20 +39,23 @@ const TRAINED_NAMES = trained.map(({ name }) => name).join(', ');
 const trainingPeers: readonly TrainingPeer[] = [tfjsPeer, pytorchPeer];
 const PEER_NAMES = trainingPeers.map(({ name }) => name);
 
+const parseBatchCount = atMost(parsePositiveInteger, 4096, 'windows are more than a batch can have');
+const parseWindowBins = atMost(parsePositiveInteger, 10_000, 'bins are more than a window can have');
+
 export function benchTrainingCommand(): Command {
   return new Command('training')
     .description(
       'Time of one training step (forward, backward, AdamW), per decoder, kernel variant and thread count.',
     )
     .option('--decoder <list>', `${TRAINED_NAMES}, or all`, parseTrained, ['gru'])
-    .option('--hidden <count>', 'hidden units of the GRU', parsePositiveInteger, 256)
+    .option('--hidden <count>', 'hidden units of the GRU', parseHiddenCount, 256)
     .option('--width <count>', 'width of the other decoders', parsePositiveInteger, 96)
-    .option('--inputs <count>', 'channels', parsePositiveInteger, 96)
-    .option('--batch <count>', 'windows in a batch', parsePositiveInteger, 32)
-    .option('--bins <count>', 'bins in a window', parsePositiveInteger, 100)
+    .option('--inputs <count>', 'channels', parseChannelCount, 96)
+    .option('--batch <count>', 'windows in a batch', parseBatchCount, 32)
+    .option('--bins <count>', 'bins in a window', parseWindowBins, 100)
     .option('--rounds <count>', 'timed steps of each, in turn', parsePositiveInteger, 15)
-    .option('--threads <list>', 'thread counts to compare', parsePositiveIntegers, [1, 2])
-    .option('--seed <number>', 'of weights and data', parseCount, 1)
+    .option('--threads <list>', 'thread counts to compare', listParser(parsePositiveInteger), [1, 2])
+    .option('--seed <number>', 'of weights and data', parseSeed, 1)
     .option(
       '--peers <list>',
       `time the same step in other programs too: ${PEER_NAMES.join(', ')}`,

@@ -21,11 +21,15 @@ import { lagText, namedR2, r2Text } from './metrics-text.ts';
 import { openBinnedRecording } from './open-data.ts';
 import {
   LAG_HELP,
-  parseCount,
+  parseBinMs,
+  parseChannelCount,
+  parseDay,
   parseMilliseconds,
-  parsePositive,
   parsePositiveInteger,
   parseReportPath,
+  parseSeconds,
+  parseSeed,
+  parseSeedCount,
   parseSetting,
 } from './option-parsers.ts';
 import { refuseLatents } from './refuse-oversize.ts';
@@ -61,14 +65,14 @@ export function calibrateCommand(): Command {
     .option(
       '--seconds <seconds>',
       'with --model: how much of the data to calibrate on (default: all of a recording; 60 simulated)',
-      parsePositive,
+      parseSeconds,
     )
     .option(
       '--source <kind>',
       "with --model: 'simulated', a day of the simulated array instead of a recording",
     )
-    .option('--day <number>', 'simulated: which day (default: 0)', parseCount)
-    .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
+    .option('--day <number>', 'simulated: which day (default: 0)', parseDay)
+    .option('--channels <count>', 'simulated: electrodes (default: 96)', parseChannelCount)
     .option(
       '--report <file>',
       'with --model: a page about the calibration, .html, and the same as .json beside it',
@@ -78,7 +82,7 @@ export function calibrateCommand(): Command {
     .option('--out <file>', 'model file to write (default: models/<recording>-<decoder>.safetensors)')
     .option('--replace', REPLACE_HELP)
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
-    .option('--bin-ms <ms>', "bin width (default: the recording's own)", parsePositive)
+    .option('--bin-ms <ms>', "bin width (default: the recording's own)", parseBinMs)
     .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option(
       '--set <name=value>',
@@ -95,11 +99,11 @@ export function calibrateCommand(): Command {
       'decode this many latents of the channels, so that the model can be stabilised another day (10 is usual)',
       parsePositiveInteger,
     )
-    .option('--seed <number>', 'of initial weights, batches and dropout', parseCount, 1)
+    .option('--seed <number>', 'of initial weights, batches and dropout', parseSeed, 1)
     .option(
       '--seeds <count>',
       'train from this many seeds, --seed and those after it; write the best on held-out data, report the spread',
-      parsePositiveInteger,
+      parseSeedCount,
     )
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--json', 'print one JSON object on stdout')

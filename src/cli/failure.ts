@@ -31,14 +31,23 @@ function commandError({ code, message }: CommanderError): BetzError {
     return usageError('no known command was given', undefined, 'Choose one of those listed above.');
   }
   const text = message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/s, '; did you mean $1?');
-  return usageError(text, undefined, 'See `betz --help`, or `betz COMMAND --help`.');
+  const typed = /(?:argument|unknown option|unknown command) '([^']*)'/.exec(text)?.[1];
+  return usageError(text, typed, 'See `betz --help`, or `betz COMMAND --help`.');
 }
 
 function isUsage(code: ErrorCode): boolean {
   return code === 'CFG_USAGE' || code === 'DEC_KIND_UNKNOWN';
 }
 
+/** As V8 says that an array is larger than any can be, or than the memory that is left. */
+const NO_ROOM = /^(Invalid typed array length: \d|Array buffer allocation failed)/;
+
 function internalError(error: unknown): BetzError {
+  if (error instanceof RangeError && NO_ROOM.test(error.message))
+    return new BetzError('CFG_MEMORY_EXHAUSTED', 'what was asked for does not fit the memory', {
+      tip: 'Ask for less: fewer channels, seconds or steps, wider bins, or a smaller model.',
+      cause: error,
+    });
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new BetzError('CFG_INTERNAL', `Betz failed in a way it should not: ${text}`, {
     tip: 'Please report this with the command you ran.',

@@ -1,5 +1,15 @@
 /** Parsers for option values: each returns the value or refuses with what was given and what is wanted. */
+import { CHANNEL_COUNT_MAX, DAY_MAX } from '../acquisition/simulated/array-config.ts';
+import { SIMULATED_S_MAX } from '../acquisition/simulated/simulated-source.ts';
 import { usageError } from './failure.ts';
+
+/** A model of wider bins cannot be written. */
+const BIN_MS_MAX = 10_000;
+/** Nobody waits for the fits of more. */
+const SEEDS_MAX = 1000;
+const HIDDEN_COUNT_MAX = 4096;
+/** Of benchmarks, which keep the time of every step. */
+const PACED_S_MAX = 3600;
 
 /** '80%' or '0.8' -> 0.8 */
 export function parseFraction(text: string): number {
@@ -53,10 +63,46 @@ export function parsePositiveInteger(text: string): number {
 
 export function parseCount(text: string): number {
   const value = parseNumber(text);
-  if (!(Number.isSafeInteger(value) && value >= 0 && value <= 0xffffffff)) {
+  if (!(Number.isInteger(value) && value >= 0)) {
     throw usageError(`'${text}' is not a whole number from 0`, text, 'Give 0, 1, 2, ...');
   }
   return value;
+}
+
+/** Of the 32 bits that random numbers begin from. */
+export const parseSeed = atMost(parseCount, 0xffffffff, 'is no seed');
+export const parseSeedCount = atMost(parsePositiveInteger, SEEDS_MAX, 'are too many seeds');
+export const parseChannelCount = atMost(
+  parsePositiveInteger,
+  CHANNEL_COUNT_MAX,
+  'channels are more than an array can have',
+);
+export const parseDay = atMost(parseCount, DAY_MAX, 'is beyond the days that can be simulated');
+export const parseSeconds = atMost(parsePositive, SIMULATED_S_MAX, 's are longer than a session can be');
+export const parsePacedSeconds = atMost(parsePositive, PACED_S_MAX, 's of pacing are more than are kept');
+export const parseHiddenCount = atMost(
+  parsePositiveInteger,
+  HIDDEN_COUNT_MAX,
+  'hidden units are more than a GRU can have',
+);
+export const parseBinMs = atMost(parsePositive, BIN_MS_MAX, 'ms are too wide for a bin');
+
+/** A parser that refuses what is above `max`. @param problem follows what was typed: "'1e9' is no seed" */
+export function atMost(
+  parse: (text: string) => number,
+  max: number,
+  problem: string,
+): (text: string) => number {
+  return (text) => {
+    const value = parse(text);
+    if (value <= max) return value;
+    throw usageError(`'${text}' ${problem}`, text, `Give ${max} at most.`);
+  };
+}
+
+/** A parser of '64,256' -> [64, 256] */
+export function listParser(parse: (text: string) => number): (text: string) => number[] {
+  return (text) => text.split(',').map((part) => parse(part.trim()));
 }
 
 /** 'a.html', 'a.htm' or 'a.json' */
@@ -67,11 +113,6 @@ export function parseReportPath(text: string): string {
     text,
     'Give a name that ends in .html; the JSON gets the same name.',
   );
-}
-
-/** '64,256' -> [64, 256] */
-export function parsePositiveIntegers(text: string): number[] {
-  return text.split(',').map((part) => parsePositiveInteger(part.trim()));
 }
 
 /** A parser of 'a,b' -> ['a', 'b'], each one of `known`. @param what a name stands for, to say what is wrong */

@@ -18,10 +18,12 @@ import { lagText } from './metrics-text.ts';
 import { lagOf, openBinnedRecording } from './open-data.ts';
 import {
   LAG_HELP,
-  parseCount,
+  parseBinMs,
+  parseChannelCount,
   parseMilliseconds,
-  parsePositive,
   parsePositiveInteger,
+  parseSeconds,
+  parseSeed,
   parseSetting,
 } from './option-parsers.ts';
 import { startProgress } from './progress.ts';
@@ -65,13 +67,13 @@ export function pretrainCommand(): Command {
       `simulated: which days, for example 0-7 or 1,3,5 (default: ${DEFAULT_DAYS})`,
       parseDays,
     )
-    .option('--seconds <seconds>', `simulated: length of each (default: ${DEFAULT_SECONDS})`, parsePositive)
-    .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
+    .option('--seconds <seconds>', `simulated: length of each (default: ${DEFAULT_SECONDS})`, parseSeconds)
+    .option('--channels <count>', 'simulated: electrodes (default: 96)', parseChannelCount)
     .option('--decoder <kind>', kinds.join(', '), 'gru')
     .requiredOption('--out <file>', 'model file to write')
     .option('--replace', REPLACE_HELP)
     .option('--target <name>', 'behaviour to predict (default: the first velocity)')
-    .option('--bin-ms <ms>', "bin width (default: the recordings' own, or 20)", parsePositive)
+    .option('--bin-ms <ms>', "bin width (default: the recordings' own, or 20)", parseBinMs)
     .option('--lag-ms <ms>', `${LAG_HELP} (default: 0)`, parseMilliseconds)
     .option('--latents <count>', 'inputs of the core (default: 48, or fewer channels)', parsePositiveInteger)
     .option(
@@ -80,7 +82,7 @@ export function pretrainCommand(): Command {
       parseSetting,
     )
     .option('--steps <count>', 'training steps in all (default: by the amount of data)', parsePositiveInteger)
-    .option('--seed <number>', 'of initial weights, batches and the simulation', parseCount, 1)
+    .option('--seed <number>', 'of initial weights, batches and the simulation', parseSeed, 1)
     .option('--threads <count>', 'training threads (default: one per core)', parsePositiveInteger)
     .option('--resume', 'go on from the checkpoint that an interrupted run left beside --out')
     .option('--json', 'print one JSON object on stdout')

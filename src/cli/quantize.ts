@@ -15,7 +15,7 @@ import { assertModelPathWritable, modelHash, readModelBytes, writeModelFile } fr
 import { version } from '../host/version.ts';
 import { lagText, namedR2, r2Text } from './metrics-text.ts';
 import { lagOf, openForModel } from './open-data.ts';
-import { parsePositive } from './option-parsers.ts';
+import { parsePacedSeconds } from './option-parsers.ts';
 import { keptLines, REPLACE_HELP, refuseReplacing } from './refuse-replacing.ts';
 import { scoreModel } from './score-model.ts';
 
@@ -58,7 +58,7 @@ export function quantizeCommand(): Command {
     .requiredOption('--out <file>', 'model file to write')
     .option('--replace', REPLACE_HELP)
     .option('--recording <file>', 'compare R2 on the last 20 % of this recording (MATLAB v5)')
-    .option('--seconds <s>', 'seconds of pacing per model and mode', parsePositive, 2)
+    .option('--seconds <s>', 'seconds of pacing per model and mode', parsePacedSeconds, 2)
     .option('--json', 'print one JSON object on stdout')
     .addHelpText(
       'after',

@@ -5,7 +5,7 @@ import { usageError } from './failure.ts';
 
 /** @param what is written and what it would replace, as one clause @throws BetzError CFG_USAGE */
 export function refuseReplacing(inputPath: string, outputPath: string, what: string): void {
-  if (placeOf(inputPath) !== placeOf(outputPath)) return;
+  if (!isSamePlace(inputPath, outputPath)) return;
   throw usageError(what, outputPath, 'Give another name.');
 }
 
@@ -21,6 +21,10 @@ export interface OutputFiles {
 /** @param previous where the file that was there is kept */
 export function keptLines(previous: string | undefined): string[] {
   return previous === undefined ? [] : [`what was there is kept as ${previous}`];
+}
+
+export function isSamePlace(path: string, other: string): boolean {
+  return placeOf(path) === placeOf(other);
 }
 
 /** Through links, where there is something. */

@@ -4,16 +4,17 @@ import { usageError } from './failure.ts';
 import { refuseReplacing } from './refuse-replacing.ts';
 import type { RunCalibrationOptions } from './run-calibration.ts';
 import type { SavedModelOptions } from './run-saved-model.ts';
+import type { SavedStateOptions } from './run-saved-state.ts';
 import type { RunSourceOptions } from './run-source.ts';
 
-export interface RunOptions extends RunSourceOptions, RunCalibrationOptions, SavedModelOptions {
+export interface RunOptions
+  extends RunSourceOptions, RunCalibrationOptions, SavedModelOptions, SavedStateOptions {
   model?: string;
   recording?: string;
   seed: number;
   decoder?: string;
   /** A path, or false for --no-record. */
   record?: string | false;
-  saveState?: string;
   deadlineMs?: number;
   threads?: number;
   plain?: true;
@@ -30,12 +31,12 @@ export function checkRunOptions(options: RunOptions): void {
   refuseReplaceOfNothing(options);
 }
 
-function refuseReplaceOfNothing({ replace, candidateOut, saveModel }: RunOptions): void {
-  if (replace === undefined || candidateOut !== undefined || saveModel !== undefined) return;
+function refuseReplaceOfNothing({ replace, candidateOut, saveModel, saveState }: RunOptions): void {
+  if (replace === undefined || (candidateOut ?? saveModel ?? saveState) !== undefined) return;
   throw usageError(
-    '--replace is for --candidate-out and --save-model',
+    '--replace is for --candidate-out, --save-model and --save-state',
     true,
-    'Leave it out: no model is written.',
+    'Leave it out: neither a model nor a state is written.',
   );
 }
 

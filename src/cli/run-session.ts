@@ -1,7 +1,7 @@
 /** The session of `betz run`: from a model and a source to the summary, with everything that watches and steers it. */
 import type { Adaptation } from '../calibration/adaptive/adaptations.ts';
 import type { Model } from '../decoders/decoder.ts';
-import { readStateFile, writeStateFile } from '../host/state-store.ts';
+import { readStateFile } from '../host/state-store.ts';
 import { version } from '../host/version.ts';
 import type { LiveCalibration } from '../runtime/live-calibration.ts';
 import { RecordingSink } from '../runtime/recording-sink.ts';
@@ -14,6 +14,7 @@ import type { Interrupt } from './interrupt.ts';
 import { calibrationLines, makeCalibration } from './run-calibration.ts';
 import type { RunOptions } from './run-options.ts';
 import { saveLearnedModel } from './run-saved-model.ts';
+import { saveDecoderState } from './run-saved-state.ts';
 import type { RunSource } from './run-source.ts';
 import type { SessionControl } from './session-control.ts';
 import { SessionDisplay } from './session-display.ts';
@@ -146,10 +147,8 @@ export async function runSession(
       if (saved !== undefined) stream.write(`${saved.line}\n`);
     } finally {
       // Each is written even if the other cannot be: what they hold is nowhere else.
-      if (saveState !== undefined && sealedState !== undefined) {
-        writeStateFile(saveState, sealedState);
-        stream.write(`state     ${saveState}\n`);
-      }
+      const line = saveDecoderState(options, sealedState);
+      if (line !== undefined) stream.write(`${line}\n`);
     }
     return { summary, calibration, savedModel: saved?.path ?? null };
   } finally {

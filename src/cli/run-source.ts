@@ -55,6 +55,7 @@ function simulatedSource(options: RunSourceOptions, model: Model | undefined): R
   const { seed, speed, duration } = options;
   const array = { seed, day: options.day ?? 0, channelCount: options.channels ?? 96 };
   const binMs = model?.binMs ?? options.binMs ?? SIMULATED_BIN_MS;
+  refuseShorterThanBin(duration, binMs);
   const lagMs = model === undefined ? 0 : Math.round(lagOf(model)); // a frame is a millisecond
   if (Math.abs(lagMs) > LAG_MAX_FRAMES)
     throw usageError(
@@ -70,7 +71,7 @@ function simulatedSource(options: RunSourceOptions, model: Model | undefined): R
         lagMs,
         startFrame: frameAfter(CALIBRATION_SECONDS),
         speed,
-        ...(duration === undefined ? {} : { frameCount: Math.max(1, frameAfter(duration)) }),
+        ...(duration === undefined ? {} : { frameCount: frameAfter(duration) }),
       },
     },
     name:
@@ -89,18 +90,28 @@ function replaySource(options: RunSourceOptions, model: Model | undefined): RunS
   }
   const recording =
     model === undefined ? openBinnedRecording(path, options) : openForModel(path, model, options.target);
+  refuseShorterThanBin(duration, recording.binMs);
   const from = options.from ?? (model === undefined ? FIRST_UNSEEN : 0);
   const firstBin = Math.floor(recording.binCount * from);
   const endBin =
     duration === undefined
       ? recording.binCount
-      : Math.min(recording.binCount, firstBin + Math.max(1, Math.round((duration * 1000) / recording.binMs)));
+      : Math.min(recording.binCount, firstBin + Math.round((duration * 1000) / recording.binMs));
   return {
     worker: { kind: 'replay', config: { recording: toShared(recording), from: firstBin, to: endBin, speed } },
     name: path,
     seconds: ((endBin - firstBin) * recording.binMs) / 1000,
     calibrationData: () => recording,
   };
+}
+
+function refuseShorterThanBin(duration: number | undefined, binMs: number): void {
+  if (duration === undefined || duration * 1000 >= binMs) return;
+  throw usageError(
+    `--duration is shorter than a bin of ${binMs} ms`,
+    duration,
+    'Give seconds, for example 60.',
+  );
 }
 
 /** Options of one source mean nothing to the other: say so instead of ignoring them. */

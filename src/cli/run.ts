@@ -5,7 +5,6 @@ import { SESSION_METHODS } from '../calibration/session/session-methods.ts';
 import { encodeModel } from '../decoders/model-file.ts';
 import { findDecoderKind } from '../decoders/registry.ts';
 import { modelHash, readModelFile } from '../host/model-store.ts';
-import { assertStatePathWritable } from '../host/state-store.ts';
 import { version } from '../host/version.ts';
 import { parseMethod } from './calibrate-session.ts';
 import { calibrateWithProgress } from './calibration-run.ts';
@@ -15,10 +14,14 @@ import type { Interrupt } from './interrupt.ts';
 import { r2Text } from './metrics-text.ts';
 import {
   namesParser,
-  parseCount,
+  parseBinMs,
+  parseChannelCount,
+  parseDay,
   parseFraction,
   parsePositive,
   parsePositiveInteger,
+  parseSeconds,
+  parseSeed,
   parseSpeed,
 } from './option-parsers.ts';
 import { assertRecordingPathFree, chooseRecordPath } from './record-path.ts';
@@ -27,6 +30,7 @@ import { calibrationReport } from './run-calibration.ts';
 import { checkRunOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 import { checkSavedModel, refuseUnsavable } from './run-saved-model.ts';
+import { checkSavedState } from './run-saved-state.ts';
 import { hasKeys, runSession } from './run-session.ts';
 import type { LoadedModel } from './run-session.ts';
 import { REPLACE_HELP } from './refuse-replacing.ts';
@@ -53,7 +57,7 @@ export function runCommand(): Command {
     .option(
       '--duration <seconds>',
       'end after this much of the data (default: the end, or Ctrl-C)',
-      parsePositive,
+      parseSeconds,
     )
     .option(
       '--record <file>',
@@ -61,25 +65,28 @@ export function runCommand(): Command {
     )
     .option('--no-record', 'write no session recording')
     .option('--load-state <file>', 'go on from this state of the decoder, saved with the same --model')
-    .option('--save-state <file>', "save the decoder's state at the end, to go on from it another time")
+    .option(
+      '--save-state <file>',
+      "save the decoder's state at the end, to go on from it another time; may be the file of --load-state, which it then replaces",
+    )
     .option('--target <name>', 'replay: behaviour to compare with (default: the first velocity)')
     .option(
       '--bin-ms <ms>',
       "without a model: bin width (default: 20 simulated, the recording's own in replay)",
-      parsePositive,
+      parseBinMs,
     )
     .option(
       '--deadline-ms <ms>',
       'latest useful time after the bin edge (default: the bin width)',
       parsePositive,
     )
-    .option('--channels <count>', 'simulated: electrodes (default: 96)', parsePositiveInteger)
+    .option('--channels <count>', 'simulated: electrodes (default: 96)', parseChannelCount)
     .option(
       '--day <number>',
       'simulated: days of drift since the array was calibrated (default: 0)',
-      parseCount,
+      parseDay,
     )
-    .option('--seed <number>', 'of the simulation and of calibration', parseCount, 1)
+    .option('--seed <number>', 'of the simulation and of calibration', parseSeed, 1)
     .option(
       '--threads <count>',
       'without a model: training threads (default: one per core)',
@@ -102,7 +109,7 @@ export function runCommand(): Command {
       '--save-model <file>',
       'with --adapt: write a model at the end, with what the decoder has learned',
     )
-    .option('--replace', `of --candidate-out and --save-model: ${REPLACE_HELP}`)
+    .option('--replace', `of --candidate-out, --save-model and --save-state: ${REPLACE_HELP}`)
     .option('--plain', 'one line a second instead of the live view')
     .option('--json', 'print one JSON object on stdout at the end')
     .addHelpText(
@@ -131,6 +138,7 @@ async function runRun(options: RunOptions): Promise<void> {
   checkRunOptions(options);
   checkCalibration(options, hasKeys(options));
   checkSavedModel(options);
+  checkSavedState(options);
   const loaded = options.model === undefined ? undefined : readModelFile(options.model);
   if (loaded !== undefined) refuseUnsavable(options, loaded.model);
   if (options.decoder !== undefined) findDecoderKind(options.decoder);
@@ -141,7 +149,6 @@ async function runRun(options: RunOptions): Promise<void> {
   const control = new SessionControl((text) => process.stderr.write(`${text}\n`));
   try {
     if (recordPath !== undefined) await assertRecordingPathFree(recordPath);
-    if (options.saveState !== undefined) assertStatePathWritable(options.saveState);
     const model = loaded ?? (await calibrateFirst(options, source, interrupt));
     const { summary, calibration, savedModel } = await runSession(options, source, model, {
       recordPath,

@@ -1,5 +1,4 @@
 /** Keys of the live view: single ones, without Enter, while the terminal's own line editing and echo are off. */
-
 import { readFileSync } from 'node:fs';
 
 /** What is needed of `process.stdin` on a terminal. */

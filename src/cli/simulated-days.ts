@@ -3,7 +3,7 @@ import { simulateRecording } from '../acquisition/simulated/simulate-recording.t
 import type { BinnedRecording } from '../core/recording.ts';
 import { lagBehaviour } from '../recording/neural-lag.ts';
 import { usageError } from './failure.ts';
-import { parseCount } from './option-parsers.ts';
+import { parseDay } from './option-parsers.ts';
 
 const SIMULATED_BIN_MS = 20;
 const DAYS_MAX = 100;
@@ -11,8 +11,9 @@ const DAYS_MAX = 100;
 /** '0-7' or '1,3,5' -> the days, in order */
 export function parseDays(text: string): number[] {
   const days = text.split(',').flatMap((part) => {
-    const [first, last = first, ...more] = part.trim().split('-').map(parseCount);
-    return last < first || more.length > 0
+    if (!/^\d+(-\d+)?$/.test(part.trim())) return [Number.NaN];
+    const [first, last = first] = part.trim().split('-').map(parseDay);
+    return last < first
       ? [Number.NaN]
       : Array.from({ length: Math.min(last - first + 1, DAYS_MAX + 1) }, (_, i) => first + i);
   });

@@ -7,11 +7,12 @@ export function parseConfig(kind: DecoderKind, config: Readonly<Record<string, u
   const parsed = kind.configSchema.safeParse(config);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  const name = issue.path.join('.');
   throw new BetzError(
     'DEC_CONFIG_INVALID',
     `the ${kind.name} decoder cannot have these settings: ${issue.message}`,
     {
-      value: `${issue.path.join('.')} in ${JSON.stringify(config)}`,
+      value: `${name === '' ? '' : `${name} in `}${JSON.stringify(config)}`,
       tip: 'See docs/decoders.md for the settings of each decoder and their ranges.',
     },
   );

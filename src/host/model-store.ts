@@ -50,7 +50,7 @@ export function writeModelBytes(path: string, bytes: Uint8Array): string | undef
   return writeKeeping(path, bytes, MODEL_FILE_ERRORS);
 }
 
-export const MODEL_FILE_ERRORS: WholeFileErrors = {
+const MODEL_FILE_ERRORS: WholeFileErrors = {
   missing: (path, cause) =>
     new BetzError('DEC_MODEL_FILE_MISSING', 'there is no such model file', {
       value: path,

@@ -99,10 +99,11 @@ function makeGrid(recording: Recording, binMs: number): BinGrid {
   const durationS = spikes.kind === 'counts' ? spikes.binCount * alignS : spikes.durationS;
   const grid = makeBinGrid(durationS, joinsS, binS, alignS);
   if (grid.binCount > 0) return grid;
+  const roundedS = Math.round(durationS * 1000) / 1000; // a sum of bins, or a spike time
   throw new BetzError(
     'LOG_RECORDING_TOO_SHORT',
-    `the recording '${recording.name}' lasts ${durationS} s with ${joinsS.length} joins: too short for one bin`,
-    { value: durationS, tip: 'Use a longer recording or a smaller bin width.' },
+    `the recording '${recording.name}' lasts ${roundedS} s with ${joinsS.length} joins: too short for one bin`,
+    { value: roundedS, tip: 'Use a longer recording or a smaller bin width.' },
   );
 }
 

@@ -79,7 +79,11 @@ describe('stabilize', () => {
     expect(code(unchanged.subarray(0, 59 * CHANNELS))).toBe('CAL_STABILIZE_TOO_SHORT');
     expect(code(new Float32Array(0))).toBe('CAL_STABILIZE_TOO_SHORT');
     expect(code(unchanged.map(() => 3))).toBe('CAL_FEATURES_CONSTANT');
-    expect(code(unchanged.map((count, i) => (i % CHANNELS < 3 ? count : 0)))).toBe('CAL_STABILIZE_LATENTS');
+    const silent = unchanged.map((count, i) => (i % CHANNELS < 3 ? count : 0));
+    const tooFew = betzErrorOf(() => stabilize(reference, dayOf(silent, channelLabels)));
+    expect(tooFew).toMatchObject({ code: 'CAL_STABILIZE_LATENTS', value: LATENTS });
+    expect(tooFew.message).toMatch(/from 3 channels that tell of them$/);
+    expect(tooFew.tip).toMatch(/^Check for channels that fell silent/);
     expect(code(unchanged.map((count, i) => (i === 500 ? NaN : count)))).toBe('CAL_STABILIZE_NOT_FINITE');
     expect(code(unchanged, channelLabels.slice(1))).toBe('CAL_STABILIZE_CHANNELS');
     const exchanged = channelLabels.map((label, i) => (i === 4 ? 'channel 40' : label));

@@ -268,10 +268,17 @@ describe('a bad place for output', () => {
 
 describe('a mistake that shows only in what it means', () => {
   it('is refused all the same', async () => {
-    await expectRefused(['run', '--channels', '100000'], 1, 'CFG_SOURCE_CONFIG');
     await expectRefused(['run', '--bin-ms', '0.5'], 1, 'CFG_SIMULATION_BIN_WIDTH');
     const calibrate = ['calibrate', '--recording', goodRecording()];
-    await expectRefused([...calibrate, '--set', 'hiddenCount=100000'], 1, 'DEC_CONFIG_INVALID');
+    const set = async (setting: string): Promise<unknown> =>
+      (await expectRefused([...calibrate, '--set', setting], 1, 'DEC_CONFIG_INVALID')).value;
+    expect(await set('hiddenCount=100000')).toBe('hiddenCount in {"hiddenCount":100000}');
+    expect(await set('hidden=8')).toBe('{"hidden":8}');
+    const replay = ['run', '--recording', goodRecording(), '--model', goodModel()];
+    const short = await expectRefused([...replay, '--duration', '0.04'], 2, 'CFG_USAGE');
+    expect(short).toMatchObject({ message: '--duration is shorter than a bin of 50 ms', value: 0.04 });
+    const shortest = await expectRefused(['run', '--duration', '0.019'], 2, 'CFG_USAGE');
+    expect(shortest.message).toBe('--duration is shorter than a bin of 20 ms');
     const evaluate = ['evaluate', '--recording', goodRecording(), '--model', goodModel()];
     await expectRefused([...evaluate, '--from', '99.99%'], 1, 'CAL_TARGET_CONSTANT');
   });

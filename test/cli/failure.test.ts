@@ -9,6 +9,14 @@ import { captured } from '../support/cli-in-process.ts';
 const report = (error: unknown, isJson = false): Promise<CliResult> =>
   captured(() => reportFailure(error, isJson));
 
+function thrownBy(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    return error;
+  }
+}
+
 describe('failure of a command', () => {
   it('is told on stderr, with code, value and tip; with --json as one object on stdout too', async () => {
     const error = new BetzError('LOG_FILE_MISSING', 'no file', { value: 'a.mat', tip: 'Look elsewhere.' });
@@ -57,6 +65,17 @@ describe('failure of a command', () => {
     const shown = new CommanderError(0, 'commander.version', '1.2.3');
     expect(await report(shown, true)).toEqual({ code: 0, stdout: '', stderr: '' });
   });
+
+  it.each([() => new Float32Array(1e15), () => new ArrayBuffer(2 ** 52)])(
+    'is no fault of ours where an array is larger than the memory: %s',
+    async (allocate) => {
+      const result = await report(thrownBy(allocate));
+      expect(result).toMatchObject({ code: 1 });
+      expect(failureOf(result)).toMatchObject({ code: 'CFG_MEMORY_EXHAUSTED' });
+      const ours = await report(thrownBy(() => new Float32Array(-1)));
+      expect(ours.stderr).toMatch(/^error CFG_INTERNAL: /);
+    },
+  );
 
   it('keeps the stack of what should not happen', async () => {
     const result = await report(new TypeError('x is undefined'), true);

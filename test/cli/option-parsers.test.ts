@@ -1,11 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  listParser,
+  parseBinMs,
+  parseChannelCount,
   parseCount,
+  parseDay,
   parseFraction,
+  parseHiddenCount,
+  parsePacedSeconds,
   parsePositive,
   parsePositiveInteger,
-  parsePositiveIntegers,
+  parseSeconds,
+  parseSeed,
+  parseSeedCount,
   parseSetting,
   parseSpeed,
 } from '../../src/cli/option-parsers.ts';
@@ -71,9 +79,24 @@ describe('option values', () => {
     expectRefused(parsePositiveInteger, [...NO_NUMBERS, '0', '-1', '1.5', '1e300']);
   });
 
-  it('seeds and days are whole numbers of 32 bits', () => {
-    expect(['0', '1', '4294967295'].map(parseCount)).toEqual([0, 1, 0xffffffff]);
-    expectRefused(parseCount, [...NO_NUMBERS, '-1', '0.5', '4294967296']);
+  it('counts that may be none are whole', () => {
+    expect(['0', '1', '1e10'].map(parseCount)).toEqual([0, 1, 1e10]);
+    expectRefused(parseCount, [...NO_NUMBERS, '-1', '0.5', '1e999']);
+  });
+
+  it.each<[string, Parser, string, string]>([
+    ['seeds, of 32 bits', parseSeed, '4294967295', '4294967296'],
+    ['numbers of seeds', parseSeedCount, '1000', '1001'],
+    ['channels', parseChannelCount, '4096', '4097'],
+    ['days', parseDay, '1000', '1001'],
+    ['seconds', parseSeconds, '1e6', '1000000.1'],
+    ['seconds of pacing', parsePacedSeconds, '3600', '3601'],
+    ['hidden units', parseHiddenCount, '4096', '4097'],
+    ['bin widths', parseBinMs, '10000', '10000.5'],
+  ])('%s have an end, and the tip says where it is', (_what, parse, most, beyond) => {
+    expect(parse(most)).toBe(Number(most));
+    expectRefused(parse, [...NO_NUMBERS, '-1', beyond, '1e9999']);
+    expect(betzErrorOf(() => parse(beyond)).tip).toBe(`Give ${Number(most)} at most.`);
   });
 
   it('settings are names with a number, a name or a list, gathered one by one', () => {
@@ -87,9 +110,10 @@ describe('option values', () => {
   });
 
   it('lists are counts between commas', () => {
-    expect(parsePositiveIntegers('64')).toEqual([64]);
-    expect(parsePositiveIntegers('64, 256,512')).toEqual([64, 256, 512]);
+    const parse = listParser(parsePositiveInteger);
+    expect(parse('64')).toEqual([64]);
+    expect(parse('64, 256,512')).toEqual([64, 256, 512]);
     for (const text of ['', '64,', ',', '64;256', '64,0', '64,x'])
-      expect(betzErrorOf(() => parsePositiveIntegers(text)).code, text).toBe('CFG_USAGE');
+      expect(betzErrorOf(() => parse(text)).code, text).toBe('CFG_USAGE');
   });
 });

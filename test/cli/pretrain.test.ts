@@ -1,5 +1,5 @@
 /** `betz pretrain`, `betz calibrate --model` and `betz bench calibration`, on tiny simulated days. */
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import type { CliResult } from '../support/cli.ts';
 import { writeSmallRecording } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
 import { withHugeReadout } from '../support/decoder-models.ts';
+import { betzErrorOf } from '../support/recording-errors.ts';
 import { temporaryFolder } from '../support/recording-folder.ts';
 import { driftReference } from '../support/cli-reports.ts';
 
@@ -126,7 +127,7 @@ describe('betz pretrain', () => {
       ['--source', 'simulated', '--decoder', 'wiener', '--days', '0', '--seconds', '12'],
       'CAL_METHOD_UNSUPPORTED',
     ],
-    [[...TINY, '--days', '0', '--resume'], 'DEC_MODEL_FILE_MISSING'],
+    [[...TINY, '--days', '0', '--resume'], 'CAL_CHECKPOINT_MISSING'],
     [[...TINY, '--days', '0', '--target', 'handVelocity'], 'CFG_USAGE'],
   ])('refuses %j', (args, code) =>
     inFolder(async (cwd) => {
@@ -134,6 +135,38 @@ describe('betz pretrain', () => {
       expect(listing(cwd)).toEqual([]);
     }),
   );
+
+  it.each([
+    ['CAL_CHECKPOINT_MISSING', 'there is no checkpoint to go on from', 'm.checkpoint', undefined],
+    ['CAL_CHECKPOINT_INVALID', 'the checkpoint cannot be used: it is text', '8 bytes', 'no state'],
+    ['CAL_CHECKPOINT_INVALID', 'the checkpoint cannot be used: it is cut short or damaged', '0 bytes', ''],
+  ])('says of --resume that %s: %s', (code, message, value, content) =>
+    inFolder(async (cwd) => {
+      if (content !== undefined) writeFileSync(join(cwd, 'm.checkpoint'), content);
+      const result = await runHere(
+        ['pretrain', '--out', 'm', ...TINY, '--days', '0', '--resume', '--json'],
+        cwd,
+      );
+      expect(result.code).toBe(1);
+      const { tip } = failureOf(result);
+      expect(tip).toMatch(/start without --resume\.$/);
+      expect(jsonOf(result)).toEqual({ error: { code, message, value, tip } });
+      expect(listing(cwd)).toEqual(content === undefined ? [] : ['m.checkpoint']);
+    }),
+  );
+
+  it('says of a folder in the place of its checkpoint that it is none', () =>
+    inFolder(async (cwd) => {
+      mkdirSync(join(cwd, 'm.checkpoint'));
+      const args = ['pretrain', '--out', 'm', ...TINY, '--days', '0', '--resume', '--json'];
+      expect(jsonOf(await runHere(args, cwd))).toMatchObject({
+        error: {
+          code: 'CAL_CHECKPOINT_INVALID',
+          message: 'the checkpoint is not a file',
+          value: 'm.checkpoint',
+        },
+      });
+    }));
 
   it('replaces no model that is there, and keeps it beside the new one with --replace', () =>
     inFolder(async (cwd) => {
@@ -161,8 +194,13 @@ describe('betz pretrain', () => {
 
   it('takes days as ranges and lists, each once', () => {
     expect(parseDays('0-2, 5')).toEqual([0, 1, 2, 5]);
-    for (const wrong of ['3-1', '1,3-2', '1-2-3', '1,1', '0-100', 'x', ''])
-      expect(() => parseDays(wrong), wrong).toThrow();
+    for (const wrong of ['3-1', '1,3-2', '1-2-3', '1,1', '0-100', 'x', '', '-1', '1e9', '1,'])
+      expect(
+        betzErrorOf(() => parseDays(wrong)),
+        wrong,
+      ).toMatchObject({ code: 'CFG_USAGE', value: wrong });
+    expect(parseDays('999-1000')).toEqual([999, 1000]);
+    expect(betzErrorOf(() => parseDays('3,999-1001'))).toMatchObject({ code: 'CFG_USAGE', value: '1001' });
   });
 });
 

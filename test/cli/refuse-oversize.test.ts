@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { refuseLatents, refuseRank } from '../../src/cli/refuse-oversize.ts';
 import { quantiseModel } from '../../src/decoders/quantise-model.ts';
 import { decoderKinds, findDecoderKind } from '../../src/decoders/registry.ts';
-import { writeSmallRecording } from '../support/cli-files.ts';
+import { writeModelFile } from '../../src/host/model-store.ts';
+import { SMALL, writeSmallRecording } from '../support/cli-files.ts';
 import { runHere } from '../support/cli-in-process.ts';
-import { failureOf, inFolder, listing } from '../support/cli.ts';
+import { failureOf, inFolder, jsonOf, listing } from '../support/cli.ts';
 import { randomModel } from '../support/decoder-models.ts';
 import { betzErrorOf } from '../support/recording-errors.ts';
 
@@ -51,10 +52,27 @@ describe('sizes that are asked for', () => {
   it('are refused by betz calibrate before anything is written', () =>
     inFolder(async (cwd) => {
       writeSmallRecording(join(cwd, 'a.mat'));
-      const result = await runHere(['calibrate', '--recording', 'a.mat', '--latents', '1000000000'], cwd);
+      const latents = ['calibrate', '--recording', 'a.mat', '--latents', '1e9', '--json'];
+      const result = await runHere(latents, cwd);
       expect(result.code).toBe(2);
-      expect(failureOf(result).message).toContain('--latents asks for more latents than the ');
+      const { message, tip } = failureOf(result);
+      expect(message).toContain(`--latents asks for more latents than the ${SMALL.channelCount} channels `);
+      expect(tip).toBe(`Give ${SMALL.channelCount} at most.`);
+      expect(jsonOf(result)).toEqual({ error: { code: 'CFG_USAGE', message, value: 1e9, tip } });
       expect(listing(cwd)).toEqual(['a.mat']);
+    }));
+
+  it('are refused by betz calibrate --model, with the rank that the model can have', () =>
+    inFolder(async (cwd) => {
+      writeModelFile(join(cwd, 'm'), model);
+      const day = ['--source', 'simulated', '--channels', '5', '--seconds', '10', '--method', 'lora'];
+      const result = await runHere(['calibrate', '--model', 'm', ...day, '--rank', '1e9', '--json'], cwd);
+      expect(result.code).toBe(2);
+      const { message, tip } = failureOf(result);
+      expect(message).toMatch(/^--rank asks for changes of a higher rank than any matrix .*, 8$/);
+      expect(tip).toMatch(/^Give 8 at most/);
+      expect(jsonOf(result)).toEqual({ error: { code: 'CFG_USAGE', message, value: 1e9, tip } });
+      expect(listing(cwd)).toEqual(['m']);
     }));
 
   it('are refused by betz pretrain before anything is written', () =>

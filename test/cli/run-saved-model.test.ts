@@ -134,7 +134,11 @@ describe('betz run --save-model', () => {
       'is for --adapt',
       run('--save-model', 'learned', '--calibrate', '10', '--candidate-out', 'candidate'),
     ],
-    ['CFG_USAGE', 'is for --candidate-out and --save-model', run('--adapt', 'rls', '--replace')],
+    [
+      'CFG_USAGE',
+      'is for --candidate-out, --save-model and --save-state',
+      run('--adapt', 'rls', '--replace'),
+    ],
     ['CFG_FILE_EXISTS', 'is there already', run('--adapt', 'rls', '--save-model', 'int8')],
     ['CFG_USAGE', 'would replace', run('--adapt', 'rls', '--save-model', 'base')],
     ['CFG_USAGE', 'would replace', adapt('--save-state', 'learned')],

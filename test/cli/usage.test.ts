@@ -37,6 +37,39 @@ const MISTAKES: [string, string[]][] = [
   ['no threads', ['bench', 'training', '--threads', '0']],
 ];
 
+const SIMULATED = ['calibrate', '--model', 'm', '--source', 'simulated'];
+const PRETRAIN = ['pretrain', '--source', 'simulated', '--out', 'm'];
+
+/** Beyond what there is: before anything is read, and in the words that were typed. */
+const OVERSIZE: [string, string[]][] = [
+  ['--duration', ['run']],
+  ['--day', ['run']],
+  ['--channels', ['run']],
+  ['--bin-ms', ['run']],
+  ['--day', SIMULATED],
+  ['--channels', SIMULATED],
+  ['--seconds', SIMULATED],
+  ['--seeds', ['calibrate', '--recording', 'a.mat']],
+  ['--bin-ms', ['calibrate', '--recording', 'a.mat']],
+  ['--channels', PRETRAIN],
+  ['--seconds', PRETRAIN],
+  ['--bin-ms', PRETRAIN],
+  ['--seconds', ['quantize', '--model', 'm', '--out', 'n']],
+  ...['inputs', 'hidden', 'steps', 'seconds', 'bin-ms'].map(benched('latency')),
+  ...['seconds', 'channels', 'hidden', 'bin-ms'].map(benched('background')),
+  ...['channels', 'training-days', 'training-seconds', 'session-seconds', 'seeds'].map(
+    benched('calibration'),
+  ),
+  ...['days', 'channels', 'seconds', 'test-seconds', 'hidden', 'block-seconds'].map(benched('drift')),
+  ...['seeds', 'channels', 'day', 'minutes', 'collect', 'visual-delay-ms'].map(benched('closed-loop')),
+  ...['hidden', 'inputs', 'batch', 'bins'].map(benched('training')),
+  ['--seeds', ['bench', 'stabilization', '--recording', 'a.mat']],
+];
+
+function benched(name: string): (option: string) => [string, string[]] {
+  return (option) => [`--${option}`, ['bench', name]];
+}
+
 /** @returns the error, told once in each form, and nothing else */
 async function refusalOf(args: readonly string[]): Promise<CliFailure> {
   const result = await runHere(args.includes('--json') ? args : [...args, '--json']);
@@ -51,6 +84,26 @@ async function refusalOf(args: readonly string[]): Promise<CliFailure> {
 describe('a mistake on the command line', () => {
   it.each(MISTAKES)('%s: betz %j', async (_what, args) => {
     expect((await refusalOf(args)).code).toBe('CFG_USAGE');
+  });
+
+  it.each([
+    ['--chanels', ['run', '--chanels', '3']],
+    ['decode', ['bench', 'closed-loop', '--task', 'decode']],
+  ])('is told with what was typed: %s in betz %j', async (typed, args) => {
+    expect(await refusalOf(args)).toMatchObject({ code: 'CFG_USAGE', value: typed });
+  });
+
+  it('shows before a benchmark begins: a setting that its decoder does not have', async () => {
+    const result = await runHere(['bench', 'closed-loop', '--set', 'nosuch=1', '--json']);
+    expect(jsonOf(result)).toMatchObject({ error: { code: 'DEC_CONFIG_INVALID', value: '{"nosuch":1}' } });
+    expect(result.stderr).toMatch(/^error /);
+  });
+
+  it.each(OVERSIZE)('more than there is: %s 1e9 of betz %j', async (option, command) => {
+    const { code, message, value, tip } = await refusalOf([...command, option, '1e9']);
+    expect({ code, value }).toEqual({ code: 'CFG_USAGE', value: '1e9' });
+    expect(message).toMatch(/^'1e9' /);
+    expect(tip).toMatch(/^Give \d+ at most\.$/);
   });
 
   it.each([[['run']], [['calibrate', '--recording', 'a.mat']]])(

@@ -202,6 +202,9 @@ describe('counts', () => {
   it('too short for one bin', () => {
     const error = betzErrorOf(() => binRecording(recordingOf(counts(50, [[1]])), { binMs: 100 }));
     expect(error.code).toBe('LOG_RECORDING_TOO_SHORT');
+    const odd = betzErrorOf(() => binRecording(recordingOf(times(0.1 + 0.2 - 0.29, [])), { binMs: 20 }));
+    expect(odd).toMatchObject({ code: 'LOG_RECORDING_TOO_SHORT', value: 0.01 });
+    expect(odd.message).toContain(' lasts 0.01 s ');
   });
 
   it('law: counts summed from fine bins equal the same spikes binned at once', () => {

@@ -3,6 +3,9 @@ import { z } from 'zod';
 
 /** Frames of the simulation are 1 ms long. */
 export const FRAME_RATE_HZ = 1000;
+export const CHANNEL_COUNT_MAX = 4096;
+/** Days of drift. */
+export const DAY_MAX = 1000;
 
 const reachingConfig = z.strictObject({
   /** Targets lie in a square of this side, its centre at (0, 0). */
@@ -55,8 +58,8 @@ export const simulatedArrayConfig = z
     /** Same seed: same array, same movements, same spikes. */
     seed: z.int().min(0).max(0xffffffff).default(1),
     /** 0 is the day the array is described by; drift accumulates from there. Movements differ from day to day. */
-    day: z.int().min(0).max(1000).default(0),
-    channelCount: z.int().min(1).max(4096).default(96),
+    day: z.int().min(0).max(DAY_MAX).default(0),
+    channelCount: z.int().min(1).max(CHANNEL_COUNT_MAX).default(96),
     reaching: reachingConfig.prefault({}),
     tuning: tuningConfig.prefault({}),
     drift: driftConfig.prefault({}),

@@ -9,6 +9,7 @@ import { HAND_VELOCITY, simulatedChannels } from './simulate-recording.ts';
 
 /** About 11 days: frames are counted in 32 bits inside. */
 const FRAME_MAX = 1_000_000_000;
+export const SIMULATED_S_MAX = FRAME_MAX / FRAME_RATE_HZ;
 
 const simulatedSourceConfig = z.strictObject({
   array: simulatedArrayConfig.prefault({}),

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { BetzError } from '../../core/errors.ts';
+import { safetensorsKind } from '../../core/file-kind.ts';
 import type { TensorData } from '../../decoders/decoder.ts';
 import { readSafetensors, toFloat32, writeSafetensors } from '../../decoders/safetensors.ts';
 import type { TrainingCheckpoint } from '../training.ts';
@@ -47,19 +48,32 @@ export function encodeCheckpoint(checkpoint: TrainingCheckpoint, fingerprint: st
   return writeSafetensors(tensors, metadata);
 }
 
-/** @throws BetzError CAL_CHECKPOINT_INVALID, CAL_CHECKPOINT_FOREIGN, DEC_MODEL_* of a damaged file */
+/** @throws BetzError CAL_CHECKPOINT_INVALID, CAL_CHECKPOINT_FOREIGN */
 export function decodeCheckpoint(file: Uint8Array, fingerprint: string): TrainingCheckpoint {
-  const { metadata, tensors } = readSafetensors(file);
-  if (metadata.get('format') !== FORMAT || metadata.get('format_version') !== VERSION) {
-    throw invalid('it is not a checkpoint of this version', metadata.get('format') ?? 'no format tag');
+  try {
+    return decode(file, fingerprint);
+  } catch (cause) {
+    if (!(cause instanceof BetzError) || cause.code.startsWith('CAL_')) throw cause;
+    // Its container is that of models, and its errors speak of them.
+    const isOther = cause.code === 'DEC_MODEL_FORMAT_UNKNOWN';
+    const problem = isOther ? `it is ${String(cause.value)}` : 'it is cut short or damaged';
+    throw invalid(problem, `${file.byteLength} bytes`, cause);
   }
+}
+
+function decode(file: Uint8Array, fingerprint: string): TrainingCheckpoint {
+  const { metadata, tensors } = readSafetensors(file);
+  const format = metadata.get('format');
+  if (format !== FORMAT) throw invalid(`it is ${safetensorsKind(format).name}`, format ?? 'no format tag');
+  const formatVersion = metadata.get('format_version');
+  if (formatVersion !== VERSION) throw invalid('it is of another version', formatVersion ?? 'no version');
   if (metadata.get('fingerprint') !== fingerprint) {
     throw new BetzError(
       'CAL_CHECKPOINT_FOREIGN',
       'the checkpoint belongs to a training with other data or options',
       {
         value: metadata.get('fingerprint') ?? 'none',
-        tip: 'Give the recordings and options that it was started with, or start without --resume.',
+        tip: 'Give the recordings and options that it was started with; or delete OUT.checkpoint, and start without --resume.',
       },
     );
   }
@@ -104,7 +118,7 @@ function parseJson(text: string): unknown {
 function invalid(problem: string, value: unknown, cause?: unknown): BetzError {
   return new BetzError('CAL_CHECKPOINT_INVALID', `the checkpoint cannot be used: ${problem}`, {
     value,
-    tip: 'Start without --resume.',
+    tip: 'Delete OUT.checkpoint, and start without --resume.',
     cause,
   });
 }

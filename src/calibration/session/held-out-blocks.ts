@@ -48,7 +48,7 @@ export function holdOutBlocks({ binCount, binMs, segments }: BinnedRecording): H
     throw new BetzError(
       'CAL_SESSION_TOO_SHORT',
       `${seconds.toFixed(1)} s are too little to calibrate a session on`,
-      { value: binCount, tip: `Collect at least ${SESSION_S_MIN} s; 30 to 60 s are usual.` },
+      { value: seconds, tip: `Collect at least ${SESSION_S_MIN} s; 30 to 60 s are usual.` },
     );
   }
   return { fit, heldOut };

@@ -53,7 +53,7 @@ describe('holdOutBlocks', () => {
   it('refuses what is too little to hold anything out of', () => {
     expect(betzErrorOf(() => holdOutBlocks(cutIn([399])))).toMatchObject({
       code: 'CAL_SESSION_TOO_SHORT',
-      value: 399,
+      value: 7.98, // seconds, as one asks for them
     });
     expect(() => holdOutBlocks(cutIn([400]))).not.toThrow();
     // Seconds enough, but all in a few short stretches of wide bins.

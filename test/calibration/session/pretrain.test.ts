@@ -174,7 +174,23 @@ describe('checkpoint file', () => {
     expect(codeOf(encodeCheckpoint({ ...checkpoint, optimiser: uneven }, 'print'))).toBe(
       'CAL_CHECKPOINT_INVALID',
     );
-    for (const bytes of [file.subarray(0, 60), file.subarray(0, file.length - 4), new Uint8Array(0)])
-      expect(codeOf(bytes)).toMatch(/^DEC_MODEL_/);
+    expect(codeOf(replaced('"F32"', '"I32"'))).toBe('CAL_CHECKPOINT_INVALID');
+  });
+
+  it('speaks of a checkpoint when its container is cut short, and says what else was given', () => {
+    const refusalOf = (bytes: Uint8Array): string =>
+      betzErrorOf(() => decodeCheckpoint(bytes, 'print')).message.replace(
+        /^the checkpoint cannot be used: /,
+        '',
+      );
+    for (const bytes of [file.subarray(0, 60), file.subarray(0, file.length - 4), new Uint8Array(0)]) {
+      expect(codeOf(bytes)).toBe('CAL_CHECKPOINT_INVALID');
+      expect(refusalOf(bytes)).toBe('it is cut short or damaged');
+    }
+    expect(refusalOf(new TextEncoder().encode('a line of text'))).toBe('it is text');
+    expect(refusalOf(replaced('betz-checkpoint', 'betz-chequepoin'))).toMatch(/^it is a safetensors file of/);
+    expect(refusalOf(replaced('"format_version":"1"', '"format_version":"2"'))).toBe(
+      'it is of another version',
+    );
   });
 });
