@@ -43,6 +43,7 @@ const sessionReport = z.strictObject({
   verdict: z.strictObject({
     decision: z.enum(['use', 'useWithCare', 'keep', 'collectAgain']),
     sentence: z.string(),
+    reason: z.string(),
     gain: z.number(),
     betterBlocks: z.int(),
     gainOverBaseline: z.number(),
@@ -242,9 +243,14 @@ describe('betz calibrate --model', () => {
     expect(report.verdict.sentence).toMatch(/But the fit by ends, .* failed and is left out: CAL_DIVERGED, /);
     expect(readModelFile(join(folder, 'kept')).model.provenance).toMatchObject({ method: 'readout' });
     expect(JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8'))).toMatchObject({ failed });
-    expect(readFileSync(join(folder, 'kept.html'), 'utf8')).toContain(report.verdict.sentence);
+    // The page has the advice as its heading, and begins the reason with a capital.
+    const reason = report.verdict.reason.slice(1).replaceAll('R2', 'R²');
+    const page = readFileSync(join(folder, 'kept.html'), 'utf8');
+    expect(page).toContain(reason);
+    expect(page).toContain('s after these data: R²');
     const words = (await calibrate(...args, '--replace')).stdout.split('\n');
     expect(words).toContain(report.verdict.sentence);
+    expect(words).toContain('report written to kept.html');
   });
 
   it('names the model after the one before it and the method, and shows it to people', async () => {
@@ -279,6 +285,8 @@ describe('betz calibrate --model', () => {
     // What comes after the pretraining's 12 s is new.
     expect(stdout).toMatch(/^on the 120 s after: /m);
     const page = readFileSync(join(folder, 'known.html'), 'utf8');
+    // As it was typed, so that it can be typed again.
+    expect(page).toContain(`<code>betz run --model ${core}</code>`);
     expect(page).toContain(remark);
     expect(page).not.toContain('None of the three learned from the held-out blocks');
     const shorter = DAY.map((word) => (word === '12' ? '8' : word));
