@@ -5,6 +5,7 @@
  */
 import { calibrateSession } from '../calibration/session/calibrate-session.ts';
 import type { SessionMethod } from '../calibration/session/session-methods.ts';
+import { holdOutBlocks } from '../calibration/session/held-out-blocks.ts';
 import { pretrain } from '../calibration/session/pretrain.ts';
 import { isForUse, verdictOf } from '../calibration/session/report-verdict.ts';
 import { ridgeBaseline } from '../calibration/session/ridge-baseline.ts';
@@ -38,13 +39,18 @@ export interface CalibrationBenchRow {
   fitSeconds: number;
 }
 
-/** One base, any number of new sessions. */
+/**
+ * One base, any number of new sessions.
+ * @throws BetzError CAL_SESSION_TOO_SHORT before the minutes of pretraining, and those of `pretrain`, `calibrateSession`
+ */
 export async function benchCalibration(
   sessions: readonly CalibrationBenchData[],
   options: CalibrationBenchOptions,
   host: CalibrationHost,
 ): Promise<CalibrationBenchRow[]> {
   const { decoder, config, seed, methods, secondsList, onProgress } = options;
+  for (const { session } of sessions)
+    for (const seconds of secondsList) holdOutBlocks(firstSeconds(session, seconds));
   onProgress(`${decoder}, seed ${seed}: pretraining on ${sessions[0].training.length} sessions`);
   const { model: base, trainSeconds } = await pretrain(
     sessions[0].training,

@@ -15,7 +15,7 @@ import { binRecording } from '../../src/recording/bin-recording.ts';
 import { createCalibrationHost } from '../../src/host/calibration-host.ts';
 import { openRecording } from '../../src/recording/open-recording.ts';
 import { randomRecording } from '../support/random-recording.ts';
-import { betzErrorOf } from '../support/recording-errors.ts';
+import { betzErrorOf, betzErrorOfAsync } from '../support/recording-errors.ts';
 import { simulatedSession } from '../support/session-days.ts';
 
 describe('recordedBenchData', () => {
@@ -157,6 +157,23 @@ describe('benchCalibration', () => {
     ]);
     expect(found[0].fitSeconds).toBe(trainSeconds);
     expect(found[2].fitSeconds, 'of readout and of ends').toBe(0.5);
+  });
+
+  it.each([20.1, 1])('refuses a session that is too short for %s s before it pretrains', async (seconds) => {
+    const told: string[] = [];
+    const options = {
+      ...{
+        decoder: 'gru',
+        config: { hiddenCount: 8 },
+        seed: 1,
+        onProgress: (line: string) => told.push(line),
+      },
+      ...{ methods: ['readout'] as const, secondsList: [10, seconds] },
+    };
+    const error = await betzErrorOfAsync(() => benchCalibration([data], options, createCalibrationHost(1)));
+    expect(error.code).toBe('CAL_SESSION_TOO_SHORT');
+    expect(error.value).toBe(Math.min(seconds, 20));
+    expect(told).toEqual([]);
   });
 
   it('has a row for the base, and for every method and amount of data; all of the session goes to full', () => {
