@@ -1,13 +1,12 @@
 /** Parsers for option values: each returns the value or refuses with what was given and what is wanted. */
 import { CHANNEL_COUNT_MAX, DAY_MAX } from '../acquisition/simulated/array-config.ts';
 import { SIMULATED_S_MAX } from '../acquisition/simulated/simulated-source.ts';
+import { HIDDEN_COUNT_MAX } from '../decoders/gru/gru.ts';
+import { BIN_MS_MAX } from '../decoders/model-file.ts';
 import { usageError } from './failure.ts';
 
-/** A model of wider bins cannot be written. */
-const BIN_MS_MAX = 10_000;
 /** Nobody waits for the fits of more. */
 const SEEDS_MAX = 1000;
-const HIDDEN_COUNT_MAX = 4096;
 /** Of benchmarks, which keep the time of every step. */
 const PACED_S_MAX = 3600;
 

@@ -18,6 +18,7 @@ import { sessionLabels } from './session-tensors.ts';
 
 const MODEL_FORMAT = 'betz-model';
 const MODEL_FORMAT_VERSION = '1';
+export const BIN_MS_MAX = 10_000;
 
 const count = z.int().min(1).max(65536);
 const METADATA = {
@@ -28,7 +29,7 @@ const METADATA = {
     channelLabels: z.array(z.string()),
   }),
   output: z.strictObject({ name: z.string().min(1), labels: z.array(z.string()), unit: z.string() }),
-  binMs: z.number().positive().max(10_000),
+  binMs: z.number().positive().max(BIN_MS_MAX),
   provenance: z.record(z.string(), z.unknown()),
   /** Absent: the core takes the channels themselves. */
   sessions: z

@@ -49,7 +49,7 @@ ${new Markup(PAGE_STYLE)}
 <svg width="0" height="0" aria-hidden="true" class="unseen"><defs><pattern id="stripes" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="stripes" x1="0" y1="0" x2="0" y2="6"/></pattern></defs></svg>
 <main>
 <h1>Calibration of ${session.name}</h1>
-<p class="faint">${counted(session.channelCount, 'channel')}, ${fixed(session.seconds, 1)} s in bins of ${session.binMs} ms. Of these, ${fixed(report.data.heldOutSeconds, 1)} s in ${counted(report.blocks.length, 'block')} were held out: nothing was learned from them, to judge on.</p>
+<p class="faint">${counted(session.channelCount, 'channel')}, ${fixed(session.seconds, 1)} s in bins of ${session.binMs} ms. Of these, ${fixed(report.data.heldOutSeconds, 1)} s in ${counted(report.blocks.length, 'block')} were held out to judge on: the new decoder learned from them only after that.</p>
 <section class="verdict" aria-label="Verdict">
 <p class="answer">${ANSWERS[verdict.decision]}</p>
 <p class="sentence">${superscripted(capital(verdict.reason))}</p>

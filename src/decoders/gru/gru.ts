@@ -19,8 +19,10 @@ import type { Operations, Tensor } from '../../tensor/engine.ts';
 import type { DecoderShape, Model, ParameterSpec, SequenceForm, TensorData, Tensors } from '../decoder.ts';
 import { affine, logistic, referenceOutputs } from '../shared/reference-math.ts';
 
+export const HIDDEN_COUNT_MAX = 4096;
+
 export const gruConfigSchema = z.strictObject({
-  hiddenCount: z.int().min(1).max(4096).default(128),
+  hiddenCount: z.int().min(1).max(HIDDEN_COUNT_MAX).default(128),
   layerCount: z.int().min(1).max(8).default(1),
   /** Probability that an input feature is zeroed in training. */
   inputDropout: z.number().min(0).max(0.95).default(0.4),

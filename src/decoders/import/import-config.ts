@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { BetzError } from '../../core/errors.ts';
 import { duplicateKey } from '../json-duplicates.ts';
+import { BIN_MS_MAX } from '../model-file.ts';
 
 const labels = z.array(z.string().min(1)).min(1).max(65536);
 /** Numbers, one number for all, or the name of a tensor in the file. */
@@ -23,7 +24,7 @@ const schema = z.strictObject({
   /** Labels, or how many. */
   channels: z.union([z.int().min(1).max(65536), labels]),
   smoothing: z.number().min(0).lt(1).default(0),
-  binMs: z.number().positive().max(10_000),
+  binMs: z.number().positive().max(BIN_MS_MAX),
   output: z.strictObject({ name: z.string().min(1), labels, unit: z.string() }),
   normalisation: z.strictObject({
     featureMean: vector(z.number()),
